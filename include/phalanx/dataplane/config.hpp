@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/net/address.hpp"
+
+namespace phalanx::dataplane {
+
+// What stands behind a port: the protected boundary of RFC 4301 runs between them. Both: one arm.
+enum class PortRole : std::uint8_t { Public, Private, Both, Cluster };
+
+// One logical interface: a DPDK device, or one VLAN of it. Two entries may share a device when
+// their VLANs differ.
+struct PortConfig {
+  std::string name;
+  std::string device;   // "0000:01:00.0" or a virtual device with its arguments
+  PortRole role = PortRole::Public;
+  std::vector<net::InterfaceAddress> addresses;
+  std::uint16_t mtu = 1500;  // IP packet size, 1280..9216
+  std::uint16_t vlan = 0;    // 0: untagged
+  net::MacAddress mac;       // all zero: the device's own
+  std::uint16_t rx_descriptors = 1024;
+  std::uint16_t tx_descriptors = 1024;
+};
+
+struct RouteConfig {
+  net::Prefix to;
+  net::IpAddress via;      // unspecified address: on link
+  std::uint32_t port = 0;  // position in the list of ports
+};
+
+struct WorkerConfig {
+  std::uint16_t cpu = 0;  // several workers, and the control thread, may share one CPU
+};
+
+struct IdleSleep {
+  bool enabled = false;
+  std::uint32_t after_empty_polls = 256;  // 1..1 000 000
+  std::uint32_t sleep_us = 50;            // 1..1000
+};
+
+// Bounds on what traffic can make the daemon hold.
+struct Limits {
+  std::uint32_t mbufs = 8192;                // packet buffers, 512..4 194 304
+  std::uint32_t flow_cache_entries = 65536;  // a worker; power of two, 256..16 777 216
+  std::uint32_t neighbors = 1024;            // 16..65 536
+  std::uint32_t neighbor_queue = 16;         // packets waiting for one address, 1..256
+  std::uint32_t hold_packets = 4096;         // a worker, waiting for a lease, 64..16 384
+  std::uint32_t hold_packets_per_sa = 2048;  // 16..4096
+  std::uint32_t punt_queue = 1024;           // worker to control thread; power of two, 64..65 536
+  std::uint32_t icmp_errors_per_second = 1000;  // sent by us, 1..1 000 000
+};
+
+struct Config {
+  std::vector<PortConfig> ports;
+  std::vector<RouteConfig> routes;
+  std::vector<WorkerConfig> workers;
+  std::uint16_t control_cpu = 0;
+  IdleSleep idle_sleep;
+  Limits limits;
+};
+
+}  // namespace phalanx::dataplane
