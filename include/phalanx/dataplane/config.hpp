@@ -34,6 +34,13 @@ struct RouteConfig {
   std::uint32_t port = 0;  // position in the list of ports
 };
 
+// A neighbor that is never resolved nor aged: its MAC address is configured.
+struct NeighborConfig {
+  std::uint32_t port = 0;  // position in the list of ports
+  net::IpAddress address;
+  net::MacAddress mac;
+};
+
 struct WorkerConfig {
   std::uint16_t cpu = 0;  // several workers, and the control thread, may share one CPU
 };
@@ -59,6 +66,7 @@ struct Limits {
 struct Config {
   std::vector<PortConfig> ports;
   std::vector<RouteConfig> routes;
+  std::vector<NeighborConfig> neighbors;
   std::vector<WorkerConfig> workers;
   std::uint16_t control_cpu = 0;
   IdleSleep idle_sleep;
