@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "phalanx/base/endian.hpp"
+#include "phalanx/net/address.hpp"
+
+namespace phalanx::net {
+
+// RFC 792; RFC 4443 2.1
+// |     Type      |     Code      |           Checksum            |
+// |       by type: identifier and sequence, MTU, or unused        |
+struct IcmpHeader {
+  std::uint8_t type;
+  std::uint8_t code;
+  base::be16 checksum;
+  base::be16 word_high;  // echo: identifier. ICMPv6 Packet Too Big: MTU, upper half
+  base::be16 word_low;   // echo: sequence number. Otherwise: MTU
+  // followed by: echo data, or as much of the offending packet as fits
+};
+static_assert(sizeof(IcmpHeader) == 8 && alignof(IcmpHeader) == 1);
+
+// IANA "ICMP Type Numbers".
+inline constexpr std::uint8_t kIcmpEchoReply = 0;
+inline constexpr std::uint8_t kIcmpUnreachable = 3;
+inline constexpr std::uint8_t kIcmpSourceQuench = 4;
+inline constexpr std::uint8_t kIcmpRedirect = 5;
+inline constexpr std::uint8_t kIcmpEchoRequest = 8;
+inline constexpr std::uint8_t kIcmpTimeExceeded = 11;
+inline constexpr std::uint8_t kIcmpParameterProblem = 12;
+// Codes of kIcmpUnreachable.
+inline constexpr std::uint8_t kIcmpNetUnreachable = 0;
+inline constexpr std::uint8_t kIcmpHostUnreachable = 1;
+inline constexpr std::uint8_t kIcmpProtocolUnreachable = 2;
+inline constexpr std::uint8_t kIcmpPortUnreachable = 3;
+inline constexpr std::uint8_t kIcmpFragmentationNeeded = 4;  // RFC 1191 4: next-hop MTU
+inline constexpr std::uint8_t kIcmpAdminProhibited = 13;     // RFC 1812 5.2.7.1
+
+// IANA "ICMPv6 Type Numbers". Types below 128 are errors.
+inline constexpr std::uint8_t kIcmpv6Unreachable = 1;
+inline constexpr std::uint8_t kIcmpv6PacketTooBig = 2;
+inline constexpr std::uint8_t kIcmpv6TimeExceeded = 3;
+inline constexpr std::uint8_t kIcmpv6ParameterProblem = 4;
+inline constexpr std::uint8_t kIcmpv6EchoRequest = 128;
+inline constexpr std::uint8_t kIcmpv6EchoReply = 129;
+inline constexpr std::uint8_t kIcmpv6RouterSolicitation = 133;
+inline constexpr std::uint8_t kIcmpv6RouterAdvertisement = 134;
+inline constexpr std::uint8_t kIcmpv6NeighborSolicitation = 135;
+inline constexpr std::uint8_t kIcmpv6NeighborAdvertisement = 136;
+inline constexpr std::uint8_t kIcmpv6Redirect = 137;
+// Codes of kIcmpv6Unreachable.
+inline constexpr std::uint8_t kIcmpv6NoRoute = 0;
+inline constexpr std::uint8_t kIcmpv6AdminProhibited = 1;
+inline constexpr std::uint8_t kIcmpv6AddressUnreachable = 3;
+inline constexpr std::uint8_t kIcmpv6PortUnreachable = 4;
+// Code of kIcmpv6ParameterProblem.
+inline constexpr std::uint8_t kIcmpv6UnrecognizedNextHeader = 1;
+
+// Whether an ICMP message of this type reports an error. RFC 1122 3.2.2: no error about an error;
+// what is neither query nor reply of IPv4 counts as one.
+[[nodiscard]] bool is_icmp_error(Family family, std::uint8_t type) noexcept;
+
+// An ICMP error as it goes out.
+struct IcmpError {
+  IpAddress source;
+  IpAddress destination;  // same family
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+  std::uint32_t word = 0;  // MTU or pointer, in the place its type gives it
+};
+// RFC 1812 4.3.2.3: at most 576 bytes in all. RFC 4443 2.4 (c): the minimum MTU, 1280.
+inline constexpr std::size_t kMaxIcmpv4ErrorBytes = 576;
+inline constexpr std::size_t kMaxIcmpv6ErrorBytes = 1280;
+// TTL and hop limit of what we originate.
+inline constexpr std::uint8_t kDefaultTtl = 64;
+
+// Writes IP header, ICMP header and as much of `offending` as the limits allow. `out` must hold
+// the limit of its family. Returns the length.
+[[nodiscard]] std::size_t write_icmp_error(const IcmpError& error,
+                                           std::span<const std::byte> offending,
+                                           std::span<std::byte> out) noexcept;
+
+// Writes the echo reply to `message`, a checked echo request (ICMP header and data), as a packet
+// from `source` to `destination`. Returns the length; 0 when `out` is too small.
+[[nodiscard]] std::size_t write_echo_reply(const IpAddress& source, const IpAddress& destination,
+                                           std::uint8_t traffic_class,
+                                           std::span<const std::byte> message,
+                                           std::span<std::byte> out) noexcept;
+
+// Whether the checksum of an ICMP message is right; `length` of ICMPv6 includes the pseudo header.
+[[nodiscard]] bool icmp_checksum_ok(const IpAddress& source, const IpAddress& destination,
+                                    std::span<const std::byte> message) noexcept;
+
+}  // namespace phalanx::net
