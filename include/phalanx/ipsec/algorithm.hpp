@@ -12,7 +12,7 @@ namespace phalanx::ipsec {
 
 // What an ESP SA is protected with. RFC 8221; names as strongSwan spells them.
 enum class EspAlgorithm : std::uint8_t {
-  Aes128Gcm16,       // RFC 4106
+  Aes128Gcm16,  // RFC 4106
   Aes192Gcm16,
   Aes256Gcm16,
   ChaCha20Poly1305,  // RFC 7634
@@ -33,7 +33,7 @@ struct EspAlgorithmInfo {
   std::uint8_t auth_key_bytes;  // 0 for combined modes
   std::uint8_t iv_bytes;        // on the wire
   std::uint8_t icv_bytes;
-  std::uint8_t block_bytes;     // payload + trailer are padded to a multiple of this (at least 4)
+  std::uint8_t block_bytes;  // payload + trailer are padded to a multiple of this (at least 4)
   [[nodiscard]] constexpr bool combined() const noexcept { return auth_key_bytes == 0; }
 };
 

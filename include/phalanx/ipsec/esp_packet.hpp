@@ -12,11 +12,11 @@ class OutboundSa;
 
 // What became of a packet in the ESP stage. Done, InFlight and Held are not errors.
 enum class EspVerdict : std::uint8_t {
-  Done,               // processed in place, goes on
-  InFlight,           // the multi-buffer manager has it; collect() returns it later
-  Held,               // its number is beyond the lease. Outbound: untouched, submit again later.
-                      // Inbound: authenticated, window bit set, decrypted; forward once the lease is up
-  Malformed,          // too short, or not a whole number of blocks
+  Done,       // processed in place, goes on
+  InFlight,   // the multi-buffer manager has it; collect() returns it later
+  Held,       // its number is beyond the lease. Outbound: untouched, submit again later.
+              // Inbound: authenticated, window bit set, decrypted; forward once the lease is up
+  Malformed,  // too short, or not a whole number of blocks
   ReplayDuplicate,    // number seen before
   ReplayTooOld,       // number left of the window, or below the floor of a restart
   AuthFailed,         // ICV does not match
@@ -35,25 +35,25 @@ enum class EspVerdict : std::uint8_t {
 inline constexpr std::size_t kNumEspVerdicts = 18;
 
 // One packet on its way through ESP; the data path fills it, the engine works in place.
-// Outbound in:  data = inner IP header, length = inner packet, headroom/tailroom writable around it.
-// Outbound out: data = outer IP header, length = outer packet.
-// Inbound in:   data = ESP header, length = up to the end of the outer packet.
-// Inbound out:  data = inner IP header, length = inner packet.
+// Outbound in:  data = inner IP header, length = inner packet, headroom/tailroom writable around
+// it. Outbound out: data = outer IP header, length = outer packet. Inbound in:   data = ESP header,
+// length = up to the end of the outer packet. Inbound out:  data = inner IP header, length = inner
+// packet.
 struct EspPacket {
   std::uint8_t* data = nullptr;
   std::uint32_t length = 0;
-  std::uint16_t headroom = 0;       // outbound: writable bytes before data
-  std::uint16_t tailroom = 0;       // outbound: writable bytes after the packet
+  std::uint16_t headroom = 0;  // outbound: writable bytes before data
+  std::uint16_t tailroom = 0;  // outbound: writable bytes after the packet
   union {
     InboundSa* in_sa = nullptr;
     OutboundSa* out_sa;
   };
-  void* cookie = nullptr;           // the caller's (an mbuf); never touched
-  std::uint64_t sequence = 0;       // out: the 64-bit number sent or received
-  std::uint8_t family = 4;          // 4 or 6: the inner packet's. Outbound in; inbound out
-  std::uint8_t traffic_class = 0;   // outbound in: the inner one; inbound in: the outer one
+  void* cookie = nullptr;          // the caller's (an mbuf); never touched
+  std::uint64_t sequence = 0;      // out: the 64-bit number sent or received
+  std::uint8_t family = 4;         // 4 or 6: the inner packet's. Outbound in; inbound out
+  std::uint8_t traffic_class = 0;  // outbound in: the inner one; inbound in: the outer one
   EspVerdict verdict = EspVerdict::Done;
-  bool dont_fragment = false;       // outbound in: inner DF (IPv6: false)
+  bool dont_fragment = false;  // outbound in: inner DF (IPv6: false)
 };
 
 }  // namespace phalanx::ipsec

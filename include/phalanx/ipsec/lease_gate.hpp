@@ -26,7 +26,8 @@ class LeaseGate {
   [[nodiscard]] bool allows(std::uint64_t number) const noexcept { return number <= limit(); }
   // Owning worker. True once per published limit, when `number` has reached the raise mark.
   [[nodiscard]] bool wants_raise(std::uint64_t number) noexcept {
-    if (number < raise_at_.load(std::memory_order_relaxed)) [[likely]] return false;
+    if (number < raise_at_.load(std::memory_order_relaxed)) [[likely]]
+      return false;
     const auto current = limit();
     if (asked_for_ == current) return false;
     asked_for_ = current;
@@ -34,8 +35,8 @@ class LeaseGate {
   }
 
  private:
-  std::atomic<std::uint64_t> limit_{0};     // writer: control thread; reader: owning worker
-  std::atomic<std::uint64_t> raise_at_{0};  // writer: control thread; reader: owning worker
+  std::atomic<std::uint64_t> limit_{0};          // writer: control thread; reader: owning worker
+  std::atomic<std::uint64_t> raise_at_{0};       // writer: control thread; reader: owning worker
   std::uint64_t asked_for_ = ~std::uint64_t{0};  // owning worker only
 };
 

@@ -27,9 +27,9 @@ struct SaParams {
   net::IpAddress local;   // our tunnel address: outer source when outbound
   net::IpAddress remote;  // the peer's
   EspAlgorithm algorithm = EspAlgorithm::Aes128Gcm16;
-  base::Secret key;       // cipher key, then the salt, as in RFC 4106 8.1 and RFC 7634 2
-  base::Secret auth_key;  // HMAC key; empty for combined modes
-  bool esn = false;       // 64-bit sequence numbers, RFC 4303 2.2.1
+  base::Secret key;                  // cipher key, then the salt, as in RFC 4106 8.1 and RFC 7634 2
+  base::Secret auth_key;             // HMAC key; empty for combined modes
+  bool esn = false;                  // 64-bit sequence numbers, RFC 4303 2.2.1
   std::uint32_t replay_window = 64;  // inbound: 32..65536 packets
   DfPolicy df = DfPolicy::Copy;
   bool copy_dscp = true;        // outbound: false sends outer_dscp instead

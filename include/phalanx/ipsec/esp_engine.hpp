@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "phalanx/base/result.hpp"
+#include "phalanx/ipsec/esp_packet.hpp"
+#include "phalanx/ipsec/isa.hpp"
+#include "phalanx/ipsec/sa.hpp"
+#include "phalanx/ipsec/sa_params.hpp"
+
+namespace phalanx::ipsec {
+
+enum class EspEngineError : std::uint8_t { OutOfMemory, UnsupportedIsa };
+
+// An SA whose lease is to be raised.
+struct LeaseRaise {
+  Direction direction;
+  std::uint32_t index;  // of the SA in the list
+  union {
+    InboundSa* in_sa;
+    OutboundSa* out_sa;
+  };
+};
+
+// ESP tunnel mode (RFC 4303) over bursts of packets of many SAs, on intel-ipsec-mb. One per worker,
+// used by its thread only; an SA is worked on by one engine. Combined-mode packets are done when
+// the call returns. CBC+HMAC packets may stay in the multi-buffer manager across bursts: they leave
+// with EspVerdict::InFlight, the engine has its own copy of the EspPacket, and collect_*() hands it
+// back with the final verdict, in the order in which they came. The buffer belongs to the engine
+// until then.
+class EspEngine {
+ public:
+  static constexpr std::size_t kBurst = 32;
+  // Most packets in flight and not yet collected, per direction.
+  static constexpr std::size_t kMaxPending = 512;
+
+  static base::Result<std::unique_ptr<EspEngine>, EspEngineError> create(Isa isa = Isa::Best);
+  ~EspEngine();
+  EspEngine(const EspEngine&) = delete;
+  EspEngine& operator=(const EspEngine&) = delete;
+
+  // At most kBurst packets, SA pointers set. Each leaves with a verdict. Collect until nothing is
+  // left after each call: a packet for which there is no place is dropped (CryptoError).
+  void encrypt(std::span<EspPacket> packets) noexcept;
+  void decrypt(std::span<EspPacket> packets) noexcept;
+
+  // Packets that were in flight and are finished; how many were written to `out`.
+  [[nodiscard]] std::size_t collect_encrypted(std::span<EspPacket> out) noexcept;
+  [[nodiscard]] std::size_t collect_decrypted(std::span<EspPacket> out) noexcept;
+  // Finishes all that is in flight; collect afterwards. When idle, and before SAs are unpublished.
+  void flush() noexcept;
+  // Packets in flight or not yet collected.
+  [[nodiscard]] std::size_t pending() const noexcept;
+
+  // SAs whose lease gate asked for a raise since the last clear_raises(): once per published limit.
+  [[nodiscard]] std::span<const LeaseRaise> raises() const noexcept;
+  void clear_raises() noexcept;
+
+ private:
+  friend struct EspStages;
+  struct Impl;
+  explicit EspEngine(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace phalanx::ipsec
