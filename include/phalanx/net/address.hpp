@@ -31,14 +31,33 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
   Family family = Family::V4;
 
-  static IpAddress v4(std::uint32_t host_order) noexcept;
-  static IpAddress v4_from(const std::uint8_t* four_bytes) noexcept;
-  static IpAddress v6_from(const std::uint8_t* sixteen_bytes) noexcept;
+  static IpAddress v4(std::uint32_t host_order) noexcept {
+    IpAddress made;
+    const auto wire = __builtin_bswap32(host_order);
+    std::memcpy(made.bytes.data(), &wire, sizeof(wire));
+    return made;
+  }
+  // The caller has proved that 4 (16) bytes are there.
+  static IpAddress v4_from(const std::uint8_t* four_bytes) noexcept {
+    IpAddress made;
+    std::memcpy(made.bytes.data(), four_bytes, 4);
+    return made;
+  }
+  static IpAddress v6_from(const std::uint8_t* sixteen_bytes) noexcept {
+    IpAddress made;
+    std::memcpy(made.bytes.data(), sixteen_bytes, 16);
+    made.family = Family::V6;
+    return made;
+  }
 
   [[nodiscard]] bool is_v4() const noexcept { return family == Family::V4; }
   [[nodiscard]] bool is_v6() const noexcept { return family == Family::V6; }
   [[nodiscard]] std::size_t size() const noexcept { return is_v4() ? 4 : 16; }
-  [[nodiscard]] std::uint32_t v4_host_order() const noexcept;
+  [[nodiscard]] std::uint32_t v4_host_order() const noexcept {
+    std::uint32_t wire;
+    std::memcpy(&wire, bytes.data(), sizeof(wire));
+    return __builtin_bswap32(wire);
+  }
   [[nodiscard]] bool is_unspecified() const noexcept;
   [[nodiscard]] bool is_multicast() const noexcept;
   [[nodiscard]] bool is_loopback() const noexcept;
@@ -46,7 +65,7 @@ struct IpAddress {
   friend auto operator<=>(const IpAddress&, const IpAddress&) noexcept = default;
 };
 
-// Address block in CIDR form; host bits are zero.
+// Address block in CIDR form; host bits are zero and length is at most that of the family.
 struct Prefix {
   IpAddress address;
   std::uint8_t length = 0;
@@ -57,6 +76,7 @@ struct Prefix {
 };
 
 // Textual forms: RFC 4291 2.2 and RFC 5952 for IPv6. Parsers accept the whole string or nothing.
+// "02:00:5e:00:53:01", either case.
 [[nodiscard]] std::optional<MacAddress> parse_mac(std::string_view text) noexcept;
 [[nodiscard]] std::optional<IpAddress> parse_ip(std::string_view text) noexcept;
 // "10.0.0.0/8"; a bare address is a host prefix; set host bits are refused.
@@ -71,6 +91,7 @@ struct InterfaceAddress {
 [[nodiscard]] std::optional<InterfaceAddress> parse_interface_address(
     std::string_view text) noexcept;
 
+// Clears the host bits. A length beyond the family's is taken as the family's.
 [[nodiscard]] Prefix make_prefix(const IpAddress& address, std::uint8_t length) noexcept;
 
 [[nodiscard]] std::string to_string(const MacAddress& mac);
