@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "phalanx/base/bytes.hpp"
@@ -15,38 +16,115 @@ namespace phalanx::net {
 enum class IpFault : std::uint8_t {
   Ok,
   Truncated,       // fewer bytes than the headers say
-  BadVersion,      // neither 4 nor 6, or not what the EtherType promised
-  BadHeader,       // IHL < 5, or a length smaller than the header
+  BadVersion,      // neither 4 nor 6
+  BadHeader,       // IHL < 5, a length smaller than the header, a fragment that ends past 65535, or
+                   // a hop-by-hop header that is not the first (RFC 8200 4.1)
   BadChecksum,     // IPv4 header checksum
   TooManyHeaders,  // more IPv6 extension headers than we walk
-  BadAddress,      // multicast or unspecified source, loopback on the wire (RFC 1122 3.2.1.3, RFC 4291)
+  BadAddress,      // source multicast, limited broadcast or unspecified, IPv4 destination 0.0.0.0,
+                   // loopback on the wire (RFC 1122 3.2.1.3, RFC 4291 2.5). The unspecified IPv6
+                   // source is good towards ff02::/16: address detection, RFC 4861 7.1.1
 };
+inline constexpr std::size_t kNumIpFaults = 7;
 
 // Where the parts of an IP packet are. Offsets count from the first byte of the IP header. Valid
 // only when fault is Ok.
 struct IpView {
   IpFault fault = IpFault::Ok;
-  std::uint8_t version = 0;       // 4 or 6
-  std::uint8_t protocol = 0;      // upper-layer protocol after IPv6 extension headers
-  std::uint8_t traffic_class = 0; // DSCP and ECN
-  std::uint8_t ttl = 0;           // TTL or hop limit
-  bool fragment = false;          // any fragment, the first included
-  bool first_fragment = true;     // offset 0: the upper-layer header is here
-  bool dont_fragment = false;     // IPv4 DF; always true for IPv6
-  bool has_ports = false;         // TCP, UDP, SCTP with the first four bytes present
-  std::uint16_t total_length = 0; // header and payload; link-layer padding excluded
-  std::uint16_t l4_offset = 0;    // first byte after all IP headers
-  std::uint16_t source_port = 0;  // host order; 0 without has_ports. ICMP and ICMPv6: 0
+  std::uint8_t version = 0;        // 4 or 6
+  std::uint8_t protocol = 0;       // upper-layer protocol after IPv6 extension headers; in a later
+                                   // fragment what its fragment header announces
+  std::uint8_t traffic_class = 0;  // DSCP and ECN
+  std::uint8_t ttl = 0;            // TTL or hop limit
+  bool fragment = false;           // any fragment, the first included; not an IPv6 atomic fragment
+                                   // (RFC 6946), which is a whole packet
+  bool first_fragment = true;      // offset 0: the upper-layer header is here
+  bool dont_fragment = false;      // IPv4 DF; always true for IPv6
+  bool has_ports = false;          // TCP, UDP, SCTP with the first four bytes present
+  bool ipv4_options = false;       // IHL > 5
+  bool hop_by_hop = false;         // IPv6 packet with a hop-by-hop header
+  std::uint16_t total_length = 0;  // header and payload; link-layer padding excluded
+  std::uint16_t l4_offset = 0;     // first byte after all IP headers
+  std::uint16_t source_port = 0;   // host order; 0 without has_ports. ICMP and ICMPv6: 0
   std::uint16_t destination_port = 0;
-  bool ipv4_options = false;      // IHL > 5
-  bool hop_by_hop = false;        // IPv6 packet with a hop-by-hop header
+  std::uint32_t fragment_id = 0;  // identification of a fragment, host order; otherwise 0
 };
 
 // Most IPv6 extension headers that are walked before a packet is refused (RFC 8504 5.3 lets a node
-// set such a limit).
+// set such a limit). AH and ESP end the walk: to us they are what the packet carries.
 inline constexpr int kMaxExtensionHeaders = 8;
 
+[[nodiscard]] constexpr bool carries_ports(std::uint8_t protocol) noexcept {
+  return protocol == kProtoTcp || protocol == kProtoUdp || protocol == kProtoSctp;
+}
+
+namespace detail {
+
+// Everything but the common case below.
+[[nodiscard]] IpView parse_any_ip_packet(std::span<const std::byte> bytes) noexcept;
+
+// The caller has proved that offset + 2 bytes are there.
+[[nodiscard]] inline std::uint16_t wire_u16(std::span<const std::byte> bytes,
+                                            std::size_t offset) noexcept {
+  base::be16 value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(value));
+  return value.host();
+}
+
+// Whether the 20 bytes at `header` sum to a correct IPv4 header without options.
+[[nodiscard]] inline bool ipv4_checksum_holds(const std::byte* header) noexcept {
+  std::uint64_t first, second;
+  std::uint32_t third;
+  std::memcpy(&first, header, sizeof(first));
+  std::memcpy(&second, header + 8, sizeof(second));
+  std::memcpy(&third, header + 16, sizeof(third));
+  // RFC 1071 2(B): native words do, as a correct sum is all ones in any byte order.
+  std::uint64_t sum =
+      (first & 0xffffffff) + (first >> 32) + (second & 0xffffffff) + (second >> 32) + third;
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+// Fills `view` when the packet is plain IPv4: no options, no fragment, no fault. A false says
+// nothing: parse_any_ip_packet decides.
+[[nodiscard]] inline bool parse_plain_ipv4(std::span<const std::byte> bytes,
+                                           IpView& view) noexcept {
+  const auto* header = base::view_as<Ipv4Header>(bytes);
+  if (header == nullptr || header->version_ihl != 0x45) return false;
+  const auto total_length = header->total_length.host();
+  if (total_length < sizeof(Ipv4Header) || total_length > bytes.size()) return false;
+  const auto fragment = header->fragment.host();
+  if ((fragment & (Ipv4Header::kMoreFragments | Ipv4Header::kOffsetMask)) != 0) return false;
+  if (!ipv4_checksum_holds(bytes.data())) return false;
+  // Addresses that may be bad. 0/8 and above 223 as a source, 0/8 as a destination: rare enough.
+  const unsigned source = header->source[0];
+  const unsigned destination = header->destination[0];
+  if (source - 1 >= 223 || source == 127 || destination == 0 || destination == 127) return false;
+
+  view.version = 4;
+  view.protocol = header->protocol;
+  view.traffic_class = header->type_of_service;
+  view.ttl = header->ttl;
+  view.dont_fragment = (fragment & Ipv4Header::kDontFragment) != 0;
+  view.total_length = total_length;
+  view.l4_offset = sizeof(Ipv4Header);
+  if (carries_ports(header->protocol) && total_length >= sizeof(Ipv4Header) + 4) {
+    view.has_ports = true;
+    view.source_port = wire_u16(bytes, sizeof(Ipv4Header));
+    view.destination_port = wire_u16(bytes, sizeof(Ipv4Header) + 2);
+  }
+  return true;
+}
+
+}  // namespace detail
+
 // Parses the IP packet that starts at bytes[0]. Never reads past bytes. Pure; any thread.
-[[nodiscard]] IpView parse_ip_packet(std::span<const std::byte> bytes) noexcept;
+[[nodiscard]] inline IpView parse_ip_packet(std::span<const std::byte> bytes) noexcept {
+  IpView view;
+  if (detail::parse_plain_ipv4(bytes, view)) [[likely]]
+    return view;
+  return detail::parse_any_ip_packet(bytes);
+}
 
 }  // namespace phalanx::net
