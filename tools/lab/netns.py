@@ -110,6 +110,7 @@ class Lab:
         self.prefix = f"{prefix}-{os.getpid()}"
         self.namespaces = []
         self.processes = []
+        self.peers = []  # whatever else has a stop()
 
     def __enter__(self):
         signal.signal(signal.SIGTERM, lambda *_: exit_by_signal())
@@ -138,6 +139,9 @@ class Lab:
         left.ip(*command, "netns", right.name)
 
     def close(self):
+        for peer in reversed(self.peers):
+            peer.stop()
+        self.peers.clear()
         for process in reversed(self.processes):
             stop_process(process)
         self.processes.clear()
