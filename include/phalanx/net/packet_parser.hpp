@@ -48,6 +48,8 @@ struct IpView {
   std::uint16_t source_port = 0;   // host order; 0 without has_ports. ICMP and ICMPv6: 0
   std::uint16_t destination_port = 0;
   std::uint32_t fragment_id = 0;  // identification of a fragment, host order; otherwise 0
+
+  friend bool operator==(const IpView&, const IpView&) noexcept = default;
 };
 
 // Most IPv6 extension headers that are walked before a packet is refused (RFC 8504 5.3 lets a node
