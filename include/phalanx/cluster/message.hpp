@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "phalanx/base/ids.hpp"
+#include "phalanx/cluster/allocation.hpp"
+#include "phalanx/cluster/record.hpp"
+#include "phalanx/cluster/types.hpp"
+
+// What nodes say to each other, after the secure channel has opened it. Field by field in
+// docs/cluster-protocol.md; bytes in message_codec.
+namespace phalanx::cluster {
+
+inline constexpr std::uint8_t kProtocolVersion = 1;
+
+// On every message. `boots` tells which boot of each voter the sender counts: whoever reads it
+// stops counting older ones first, so that quorums are made of compatible answers only (rule 6).
+struct Header {
+  VoterId sender;
+  bool levelled = false;  // the sender's answers count as a voter's
+  base::Generation generation;
+  base::Term term;
+  std::uint32_t voters_version = 0;
+  std::uint64_t send_time_ns = 0;  // sender's clock
+  std::uint64_t echo_ns = 0;       // newest send_time_ns the sender had from the receiver
+  std::vector<VoterId> boots;
+  friend bool operator==(const Header&, const Header&) = default;
+};
+
+// Admission. boot 0: "which boots of mine do you know?"; otherwise: "store this one for me".
+struct Hello {
+  base::BootCount boot;
+  BootNonce nonce{};
+  MachineId machine{};
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+enum class HelloStatus : std::uint8_t { Known = 0, Stored = 1, Refused = 2 };
+struct HelloReply {
+  HelloStatus status = HelloStatus::Known;
+  base::BootCount asked;         // the boot of the Hello it answers
+  base::BootCount highest_boot;  // durable here
+  BootNonce nonce{};             // of the Hello it answers
+  friend bool operator==(const HelloReply&, const HelloReply&) = default;
+};
+
+struct Heartbeat {
+  StreamId stream;           // the one this node writes now
+  std::uint64_t end = 0;     // its last index
+  std::uint64_t commit = 0;  // and the last one a quorum holds
+  Version stored;            // newest allocation stored
+  Version committed;         // newest allocation known committed
+  Version applied;           // newest step applied to the table
+  bool froze_receiver = false;
+  bool complete = false;  // table complete: may own buckets
+  std::uint32_t weight = 0;
+  std::uint32_t load = 0;  // per mille of its workers' time
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
+struct Records {
+  StreamId stream;
+  std::uint64_t first = 0;   // index of records[0]
+  std::uint64_t commit = 0;  // a quorum holds the stream up to here
+  std::uint64_t stable = 0;  // every member does: may be forgotten once applied
+  bool levelling = false;    // sent by a holder, not the origin: never acknowledged to the origin
+  std::vector<Record> records;
+  friend bool operator==(const Records&, const Records&) = default;
+};
+struct Acknowledge {
+  StreamId stream;
+  std::uint64_t held = 0;
+  bool frozen = false;
+  friend bool operator==(const Acknowledge&, const Acknowledge&) = default;
+};
+// Asks a holder for the records from `from` on.
+struct Fetch {
+  StreamId stream;
+  std::uint64_t from = 0;
+  friend bool operator==(const Fetch&, const Fetch&) = default;
+};
+
+struct VoteRequest {
+  bool pre = false;  // "would you?": changes nothing
+  base::Term term;
+  VoterId candidate;
+  friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
+};
+struct VoteReply {
+  bool pre = false;
+  bool granted = false;
+  base::Term term;
+  VoterId candidate;
+  std::vector<StreamId> frozen;
+  Version committed;
+  Allocation newest;
+  friend bool operator==(const VoteReply&, const VoteReply&) = default;
+};
+
+struct Freeze {
+  std::vector<StreamId> streams;
+  friend bool operator==(const Freeze&, const Freeze&) = default;
+};
+struct FreezeReport {
+  std::vector<Base> held;
+  friend bool operator==(const FreezeReport&, const FreezeReport&) = default;
+};
+
+struct Propose {
+  Version committed;
+  Allocation allocation;
+  friend bool operator==(const Propose&, const Propose&) = default;
+};
+struct ProposeAck {
+  Version version;
+  friend bool operator==(const ProposeAck&, const ProposeAck&) = default;
+};
+
+// Levelling of a voter without memory, and of one whose table lags too far.
+struct LevelRequest {
+  std::uint32_t attempt = 0;
+  friend bool operator==(const LevelRequest&, const LevelRequest&) = default;
+};
+struct StreamSummary {
+  StreamId stream;
+  std::uint64_t held = 0;
+  std::uint64_t applied = 0;
+  bool frozen = false;
+  friend bool operator==(const StreamSummary&, const StreamSummary&) = default;
+};
+struct LevelReply {
+  std::uint32_t attempt = 0;
+  Version committed;
+  Allocation newest;
+  std::vector<StreamSummary> streams;
+  friend bool operator==(const LevelReply&, const LevelReply&) = default;
+};
+struct SnapshotRequest {
+  base::BucketIndex bucket;
+  std::uint32_t snapshot = 0;  // 0: make one
+  std::uint32_t offset = 0;
+  friend bool operator==(const SnapshotRequest&, const SnapshotRequest&) = default;
+};
+struct SnapshotChunk {
+  base::BucketIndex bucket;
+  std::uint32_t snapshot = 0;
+  std::uint32_t offset = 0;
+  std::uint32_t total = 0;
+  Bytes bytes;
+  friend bool operator==(const SnapshotChunk&, const SnapshotChunk&) = default;
+};
+
+// Master to old and new owner: these buckets are about to move.
+struct MoveOrder {
+  Version version;  // the committed allocation it starts from
+  std::vector<BucketMove> moves;
+  friend bool operator==(const MoveOrder&, const MoveOrder&) = default;
+};
+
+// Cold start: a majority without memory may begin a new generation.
+struct ColdRequest {
+  base::Generation generation;
+  friend bool operator==(const ColdRequest&, const ColdRequest&) = default;
+};
+struct ColdReply {
+  base::Generation generation;
+  base::Term term;
+  bool granted = false;
+  friend bool operator==(const ColdReply&, const ColdReply&) = default;
+};
+
+using Body =
+    std::variant<Hello, HelloReply, Heartbeat, Records, Acknowledge, Fetch, VoteRequest, VoteReply,
+                 Freeze, FreezeReport, Propose, ProposeAck, LevelRequest, LevelReply,
+                 SnapshotRequest, SnapshotChunk, MoveOrder, ColdRequest, ColdReply>;
+struct Message {
+  Header header;
+  Body body;
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+}  // namespace phalanx::cluster

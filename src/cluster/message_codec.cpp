@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/cluster/message_codec.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "encoding.hpp"
+
+namespace phalanx::cluster {
+namespace {
+
+// The wire's type byte is the alternative's position in Body plus one. ABI: append only.
+constexpr std::size_t kNumTypes = std::variant_size_v<Body>;
+
+void put(Encoder& out, const LeaseValue& lease) {
+  out.u64(lease.number);
+  out.u8(lease.size_log2);
+}
+LeaseValue get_lease(Decoder& in) {
+  LeaseValue lease;
+  lease.number = in.u64();
+  lease.size_log2 = in.at_most(kMaxLeaseSizeLog2);
+  return lease;
+}
+
+template <typename T, typename Put>
+void put_list(Encoder& out, const std::vector<T>& list, Put put_one) {
+  out.count(list.size());
+  for (const auto& element : list) put_one(element);
+}
+template <typename Get>
+auto get_list(Decoder& in, std::size_t element_bytes, Get get_one) {
+  std::vector<decltype(get_one())> list;
+  const auto count = in.count(element_bytes);
+  list.reserve(count);
+  for (std::size_t i = 0; i < count && in.ok(); ++i) list.push_back(get_one());
+  return list;
+}
+
+void put(Encoder& out, const Base& base) {
+  out.id(base.stream);
+  out.u64(base.index);
+}
+Base get_base(Decoder& in) {
+  const auto stream = in.stream();
+  return {stream, in.u64()};
+}
+void put(Encoder& out, const BucketMove& move) {
+  out.u8(move.bucket.value());
+  out.id(move.to);
+}
+BucketMove get_move(Decoder& in) {
+  const base::BucketIndex bucket(in.u8());
+  return {bucket, in.stream()};
+}
+
+// Runs of equal owners: a table of 256 in a few dozen bytes for a small cluster.
+void put(Encoder& out, const OwnerTable& table) {
+  std::size_t runs = 1;
+  for (std::size_t i = 1; i < table.size(); ++i) runs += table[i] == table[i - 1] ? 0 : 1;
+  out.count(runs);
+  for (std::size_t i = 0; i < table.size();) {
+    std::size_t end = i + 1;
+    while (end < table.size() && table[end] == table[i]) ++end;
+    out.u8(static_cast<std::uint8_t>(end - i - 1));
+    out.id(table[i].stream);
+    out.u64(table[i].grant);
+    i = end;
+  }
+}
+OwnerTable get_owners(Decoder& in) {
+  OwnerTable table{};
+  std::size_t at = 0;
+  const auto runs = in.count(1 + kStreamBytes + 8);
+  for (std::size_t run = 0; run < runs && in.ok(); ++run) {
+    const std::size_t length = std::size_t{in.u8()} + 1;
+    BucketOwner owner;
+    owner.stream = in.stream();
+    owner.grant = in.u64();
+    if (length > table.size() - at) {
+      in.reject();
+      return table;
+    }
+    std::fill_n(table.begin() + static_cast<std::ptrdiff_t>(at), length, owner);
+    at += length;
+  }
+  if (at != table.size()) in.reject();
+  return table;
+}
+
+void put(Encoder& out, const Allocation& allocation) {
+  out.id(allocation.version);
+  out.u32(allocation.voters.version);
+  put_list(out, allocation.voters.current, [&](base::NodeId node) { out.id(node); });
+  put_list(out, allocation.voters.next, [&](base::NodeId node) { out.id(node); });
+  out.id(allocation.settled_version);
+  put(out, allocation.settled);
+  put_list(out, allocation.steps, [&](const AllocationStep& step) {
+    out.id(step.version);
+    put_list(out, step.bases, [&](const Base& base) { put(out, base); });
+    put_list(out, step.moves, [&](const BucketMove& move) { put(out, move); });
+  });
+}
+Allocation get_allocation(Decoder& in) {
+  Allocation allocation;
+  allocation.version = in.version();
+  allocation.voters.version = in.u32();
+  allocation.voters.current = get_list(in, 1, [&] { return in.node(); });
+  allocation.voters.next = get_list(in, 1, [&] { return in.node(); });
+  allocation.settled_version = in.version();
+  allocation.settled = get_owners(in);
+  allocation.steps = get_list(in, kVersionBytes + 4, [&] {
+    AllocationStep step;
+    step.version = in.version();
+    step.bases = get_list(in, kStreamBytes + 8, [&] { return get_base(in); });
+    step.moves = get_list(in, 1 + kStreamBytes, [&] { return get_move(in); });
+    return step;
+  });
+  return allocation;
+}
+
+void put_body(Encoder& out, const Hello& body) {
+  out.id(body.boot);
+  out.bytes(body.nonce);
+  out.bytes(body.machine);
+}
+void put_body(Encoder& out, const HelloReply& body) {
+  out.u8(static_cast<std::uint8_t>(body.status));
+  out.id(body.asked);
+  out.id(body.highest_boot);
+  out.bytes(body.nonce);
+}
+void put_body(Encoder& out, const Heartbeat& body) {
+  out.id(body.stream);
+  out.u64(body.end);
+  out.u64(body.commit);
+  out.id(body.stored);
+  out.id(body.committed);
+  out.id(body.applied);
+  out.flag(body.froze_receiver);
+  out.flag(body.complete);
+  out.u32(body.weight);
+  out.u32(body.load);
+}
+void put_body(Encoder& out, const Records& body) {
+  out.id(body.stream);
+  out.u64(body.first);
+  out.u64(body.commit);
+  out.u64(body.stable);
+  out.flag(body.levelling);
+  put_list(out, body.records, [&](const Record& record) { write_record(out, record); });
+}
+void put_body(Encoder& out, const Acknowledge& body) {
+  out.id(body.stream);
+  out.u64(body.held);
+  out.flag(body.frozen);
+}
+void put_body(Encoder& out, const Fetch& body) {
+  out.id(body.stream);
+  out.u64(body.from);
+}
+void put_body(Encoder& out, const VoteRequest& body) {
+  out.flag(body.pre);
+  out.u32(body.term.value());
+  out.id(body.candidate);
+}
+void put_body(Encoder& out, const VoteReply& body) {
+  out.flag(body.pre);
+  out.flag(body.granted);
+  out.u32(body.term.value());
+  out.id(body.candidate);
+  put_list(out, body.frozen, [&](const StreamId& stream) { out.id(stream); });
+  out.id(body.committed);
+  put(out, body.newest);
+}
+void put_body(Encoder& out, const Freeze& body) {
+  put_list(out, body.streams, [&](const StreamId& stream) { out.id(stream); });
+}
+void put_body(Encoder& out, const FreezeReport& body) {
+  put_list(out, body.held, [&](const Base& base) { put(out, base); });
+}
+void put_body(Encoder& out, const Propose& body) {
+  out.id(body.committed);
+  put(out, body.allocation);
+}
+void put_body(Encoder& out, const ProposeAck& body) {
+  out.id(body.version);
+}
+void put_body(Encoder& out, const LevelRequest& body) {
+  out.u32(body.attempt);
+}
+void put_body(Encoder& out, const LevelReply& body) {
+  out.u32(body.attempt);
+  out.id(body.committed);
+  put(out, body.newest);
+  put_list(out, body.streams, [&](const StreamSummary& stream) {
+    out.id(stream.stream);
+    out.u64(stream.held);
+    out.u64(stream.applied);
+    out.flag(stream.frozen);
+  });
+}
+void put_body(Encoder& out, const SnapshotRequest& body) {
+  out.u8(body.bucket.value());
+  out.u32(body.snapshot);
+  out.u32(body.offset);
+}
+void put_body(Encoder& out, const SnapshotChunk& body) {
+  out.u8(body.bucket.value());
+  out.u32(body.snapshot);
+  out.u32(body.offset);
+  out.u32(body.total);
+  out.count(body.bytes.size());
+  out.bytes(body.bytes);
+}
+void put_body(Encoder& out, const MoveOrder& body) {
+  out.id(body.version);
+  put_list(out, body.moves, [&](const BucketMove& move) { put(out, move); });
+}
+void put_body(Encoder& out, const ColdRequest& body) {
+  out.u32(body.generation.value());
+}
+void put_body(Encoder& out, const ColdReply& body) {
+  out.u32(body.generation.value());
+  out.u32(body.term.value());
+  out.flag(body.granted);
+}
+
+template <std::size_t N>
+void get_array(Decoder& in, std::array<std::byte, N>& out) {
+  const auto from = in.bytes(N);
+  if (from.size() == N) std::copy(from.begin(), from.end(), out.begin());
+}
+Bytes get_bytes(Decoder& in, std::size_t length) {
+  const auto from = in.bytes(length);
+  return {from.begin(), from.end()};
+}
+
+void get_body(Decoder& in, Hello& body) {
+  body.boot = in.boot();
+  get_array(in, body.nonce);
+  get_array(in, body.machine);
+}
+void get_body(Decoder& in, HelloReply& body) {
+  body.status = static_cast<HelloStatus>(in.at_most(2));
+  body.asked = in.boot();
+  body.highest_boot = in.boot();
+  get_array(in, body.nonce);
+}
+void get_body(Decoder& in, Heartbeat& body) {
+  body.stream = in.stream();
+  body.end = in.u64();
+  body.commit = in.u64();
+  body.stored = in.version();
+  body.committed = in.version();
+  body.applied = in.version();
+  body.froze_receiver = in.flag();
+  body.complete = in.flag();
+  body.weight = in.u32();
+  body.load = in.u32();
+}
+void get_body(Decoder& in, Records& body) {
+  body.stream = in.stream();
+  body.first = in.u64();
+  body.commit = in.u64();
+  body.stable = in.u64();
+  body.levelling = in.flag();
+  body.records = get_list(in, kRecordHeaderBytes, [&] { return parse_record(in); });
+  // Indices must not wrap: the last one is first + count - 1.
+  if (body.first == 0 || body.first > ~std::uint64_t{0} - body.records.size()) in.reject();
+}
+void get_body(Decoder& in, Acknowledge& body) {
+  body.stream = in.stream();
+  body.held = in.u64();
+  body.frozen = in.flag();
+}
+void get_body(Decoder& in, Fetch& body) {
+  body.stream = in.stream();
+  body.from = in.u64();
+}
+void get_body(Decoder& in, VoteRequest& body) {
+  body.pre = in.flag();
+  body.term = base::Term(in.u32());
+  body.candidate = in.voter();
+}
+void get_body(Decoder& in, VoteReply& body) {
+  body.pre = in.flag();
+  body.granted = in.flag();
+  body.term = base::Term(in.u32());
+  body.candidate = in.voter();
+  body.frozen = get_list(in, kStreamBytes, [&] { return in.stream(); });
+  body.committed = in.version();
+  body.newest = get_allocation(in);
+}
+void get_body(Decoder& in, Freeze& body) {
+  body.streams = get_list(in, kStreamBytes, [&] { return in.stream(); });
+}
+void get_body(Decoder& in, FreezeReport& body) {
+  body.held = get_list(in, kStreamBytes + 8, [&] { return get_base(in); });
+}
+void get_body(Decoder& in, Propose& body) {
+  body.committed = in.version();
+  body.allocation = get_allocation(in);
+}
+void get_body(Decoder& in, ProposeAck& body) {
+  body.version = in.version();
+}
+void get_body(Decoder& in, LevelRequest& body) {
+  body.attempt = in.u32();
+}
+void get_body(Decoder& in, LevelReply& body) {
+  body.attempt = in.u32();
+  body.committed = in.version();
+  body.newest = get_allocation(in);
+  body.streams = get_list(in, kStreamBytes + 17, [&] {
+    StreamSummary summary;
+    summary.stream = in.stream();
+    summary.held = in.u64();
+    summary.applied = in.u64();
+    summary.frozen = in.flag();
+    return summary;
+  });
+}
+void get_body(Decoder& in, SnapshotRequest& body) {
+  body.bucket = base::BucketIndex(in.u8());
+  body.snapshot = in.u32();
+  body.offset = in.u32();
+}
+void get_body(Decoder& in, SnapshotChunk& body) {
+  body.bucket = base::BucketIndex(in.u8());
+  body.snapshot = in.u32();
+  body.offset = in.u32();
+  body.total = in.u32();
+  body.bytes = get_bytes(in, in.count(1));
+}
+void get_body(Decoder& in, MoveOrder& body) {
+  body.version = in.version();
+  body.moves = get_list(in, 1 + kStreamBytes, [&] { return get_move(in); });
+}
+void get_body(Decoder& in, ColdRequest& body) {
+  body.generation = base::Generation(in.u32());
+}
+void get_body(Decoder& in, ColdReply& body) {
+  body.generation = base::Generation(in.u32());
+  body.term = base::Term(in.u32());
+  body.granted = in.flag();
+}
+
+void put_header(Encoder& out, const Header& header, std::size_t type) {
+  out.u8(kProtocolVersion);
+  out.u8(static_cast<std::uint8_t>(type));
+  out.id(header.sender);
+  out.flag(header.levelled);
+  out.u16(0);  // reserved
+  out.u32(header.generation.value());
+  out.u32(header.term.value());
+  out.u32(header.voters_version);
+  out.u64(header.send_time_ns);
+  out.u64(header.echo_ns);
+  put_list(out, header.boots, [&](const VoterId& voter) { out.id(voter); });
+}
+void get_header(Decoder& in, Header& header) {
+  header.sender = in.voter();
+  header.levelled = in.flag();
+  (void)in.u16();
+  header.generation = base::Generation(in.u32());
+  header.term = base::Term(in.u32());
+  header.voters_version = in.u32();
+  header.send_time_ns = in.u64();
+  header.echo_ns = in.u64();
+  header.boots = get_list(in, kVoterBytes, [&] { return in.voter(); });
+}
+
+template <std::size_t... I>
+Body parse_body(Decoder& in, std::size_t type, std::index_sequence<I...>) {
+  Body body;
+  const auto try_one = [&]<std::size_t N>() {
+    if (type == N + 1) get_body(in, body.template emplace<N>());
+  };
+  (try_one.template operator()<I>(), ...);
+  return body;
+}
+
+}  // namespace
+
+void write_record(Encoder& out, const Record& record) {
+  out.u8(static_cast<std::uint8_t>(record.kind));
+  out.u8(static_cast<std::uint8_t>(record.entry_kind));
+  out.u8(record.bucket.value());
+  out.u8(static_cast<std::uint8_t>(record.direction));
+  out.u64(record.grant);
+  out.u64(record.uid.value());
+  for (const auto& lease : record.leases) put(out, lease);
+  out.u32(0);  // reserved
+  out.u32(0);
+  out.u16(static_cast<std::uint16_t>(record.body.size()));
+  out.bytes(record.body);
+}
+
+Record parse_record(Decoder& in) {
+  Record record;
+  const auto kind = in.at_most(kMaxRecordKind);
+  if (kind < kMinRecordKind) in.reject();
+  record.kind = static_cast<RecordKind>(kind);
+  record.entry_kind = static_cast<EntryKind>(in.at_most(kMaxEntryKind));
+  record.bucket = base::BucketIndex(in.u8());
+  record.direction = static_cast<Direction>(in.at_most(1));
+  record.grant = in.u64();
+  record.uid = base::Uid(in.u64());
+  for (auto& lease : record.leases) lease = get_lease(in);
+  (void)in.u32();
+  (void)in.u32();
+  const auto length = in.count(1);
+  if (length > kMaxRecordBody) in.reject();
+  record.body = get_bytes(in, length);
+  return record;
+}
+
+base::Result<Message, CodecError> parse_message(std::span<const std::byte> bytes) {
+  if (bytes.size() > kMaxMessageBytes) return CodecError::TooLong;
+  Decoder in(bytes);
+  const auto version = in.u8();
+  const auto type = in.u8();
+  if (in.truncated()) return CodecError::Truncated;
+  if (version != kProtocolVersion) return CodecError::UnknownVersion;
+  if (type == 0 || type > kNumTypes) return CodecError::UnknownType;
+  Message message;
+  get_header(in, message.header);
+  message.body = parse_body(in, type, std::make_index_sequence<kNumTypes>{});
+  if (in.truncated()) return CodecError::Truncated;
+  if (!in.ok()) return CodecError::BadValue;
+  if (in.remaining() != 0) return CodecError::TrailingBytes;
+  return message;
+}
+
+base::Result<Bytes, CodecError> write_message(const Message& message) {
+  Encoder out;
+  put_header(out, message.header, message.body.index() + 1);
+  std::visit([&](const auto& body) { put_body(out, body); }, message.body);
+  if (out.written().size() > kMaxMessageBytes) return CodecError::TooLong;
+  return out.take();
+}
+
+}  // namespace phalanx::cluster
