@@ -14,17 +14,17 @@ namespace phalanx::net {
 
 // What the bucket of a packet is computed from. ABI between nodes: values never change.
 enum class GroundsClass : std::uint8_t {
-  EspSession = 1,   // SPI
-  EspPacket = 2,    // SPI and the wire's 32-bit sequence number >> stripe_shift
-  Ike = 3,          // an IKE SPI of 8 bytes
-  Flow4 = 4,        // symmetric IPv4 5-tuple
-  Flow6 = 5,        // symmetric IPv6 5-tuple
-  Icmp4 = 6,        // IPv4 addresses and ICMP identifier
+  EspSession = 1,  // SPI
+  EspPacket = 2,   // SPI and the wire's 32-bit sequence number >> stripe_shift
+  Ike = 3,         // an IKE SPI of 8 bytes
+  Flow4 = 4,       // symmetric IPv4 5-tuple
+  Flow6 = 5,       // symmetric IPv6 5-tuple
+  Icmp4 = 6,       // IPv4 addresses and ICMP identifier
   Icmp6 = 7,
-  Other4 = 8,       // IPv4 addresses and protocol
+  Other4 = 8,  // IPv4 addresses and protocol
   Other6 = 9,
-  Fragment4 = 10,   // IPv4 addresses and identification
-  Fragment6 = 11,   // IPv6 addresses and identification
+  Fragment4 = 10,  // IPv4 addresses and identification
+  Fragment6 = 11,  // IPv6 addresses and identification
 };
 
 // Keyed hash of a packet's grounds into one of 256 buckets. The key is the cluster's birth key:
@@ -35,12 +35,17 @@ enum class GroundsClass : std::uint8_t {
 class BucketHash {
  public:
   using Key = std::array<std::uint8_t, 16>;
+  // Needs cpu_has_aes(). The expanded key is wiped with the object.
   explicit BucketHash(const Key& key) noexcept;
+  ~BucketHash();
+  BucketHash(const BucketHash&) noexcept = default;
+  BucketHash& operator=(const BucketHash&) noexcept = default;
 
   [[nodiscard]] base::BucketIndex esp_session(base::Spi spi) const noexcept;
   [[nodiscard]] base::BucketIndex esp_packet(base::Spi spi, std::uint32_t stripe) const noexcept;
   [[nodiscard]] base::BucketIndex ike(std::uint64_t ike_spi) const noexcept;
-  // TCP, UDP, SCTP: both directions of a flow share a bucket. Ports in host order.
+  // TCP, UDP, SCTP: both directions of a flow share a bucket. Ports in host order. Here and below
+  // both addresses are of one family.
   [[nodiscard]] base::BucketIndex flow(const IpAddress& a, const IpAddress& b,
                                        std::uint8_t protocol, std::uint16_t port_a,
                                        std::uint16_t port_b) const noexcept;
