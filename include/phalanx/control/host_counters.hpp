@@ -33,7 +33,6 @@ enum class HostCounter : std::uint8_t {
   ArpSeen,
   SolicitationAnswered,
   AdvertisementUsed,
-  AdvertisementSeen,
   EchoAnswered,
   ErrorWanted,
   NeighborWanted,
@@ -41,7 +40,7 @@ enum class HostCounter : std::uint8_t {
   BadPunt,
   ArpMalformed,
   ArpNotForUs,
-  ArpBadSender,
+  OwnFrame,
   AddressConflict,
   NdpMalformed,
   NdpNotForUs,
@@ -50,6 +49,7 @@ enum class HostCounter : std::uint8_t {
   Redirect,
   BadPacket,
   NotOurAddress,
+  SourceIsOurs,
   FragmentToUs,
   IcmpMalformed,
   EchoToGroup,
@@ -84,16 +84,16 @@ enum class HostCounter : std::uint8_t {
   // Event
   SolicitationSent,
   SolicitationNotSent,
+  AnnouncementSent,
   NeighborLearned,
   NeighborMoved,
   NeighborEvicted,
   NeighborAged,
   NeighborFailed,
   NeighborRefused,
-  AnnouncementSent,
 };
 inline constexpr std::size_t kNumHostCounters =
-    static_cast<std::size_t>(HostCounter::AnnouncementSent) + 1;
+    static_cast<std::size_t>(HostCounter::NeighborRefused) + 1;
 
 struct HostCounterInfo {
   HostCounter counter;

@@ -14,6 +14,9 @@
 
 namespace phalanx::control {
 
+// Whom and what an ICMP error may be about is decided here as far as the packet itself tells;
+// whether its addresses are ours or a subnet's broadcast is the caller's to check.
+
 // What we complain about; RFC 792, RFC 1812 5.2.7, RFC 4443 3.
 enum class IcmpErrorKind : std::uint8_t {
   TimeExceeded,  // TTL or hop limit ran out on the way
@@ -51,7 +54,7 @@ class IcmpErrors {
   static constexpr std::size_t kMaxErrorBytes = 1280;
 
  private:
-  [[nodiscard]] bool within_rate(const net::IpAddress& receiver, base::TimePoint now) noexcept;
+  [[nodiscard]] TokenBucket& bucket_of(const net::IpAddress& receiver) noexcept;
 
   TokenBucket all_;
   std::vector<TokenBucket> by_receiver_;

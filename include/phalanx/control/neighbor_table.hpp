@@ -53,7 +53,7 @@ struct NeighborInfo {
   NeighborKey key;
   dataplane::AdjacencyIndex adjacency;
   NeighborState state = NeighborState::Incomplete;
-  bool gateway = false;
+  bool permanent = false;  // a configured gateway or neighbor
   std::optional<net::MacAddress> mac;
   std::uint32_t held = 0;
   base::Duration age{};  // since the last sign of life, or since the entry was made
@@ -70,29 +70,32 @@ class NeighborOutput {
   // A known neighbor answers from another MAC now.
   virtual void on_moved(const NeighborKey& key, const net::MacAddress& from,
                         const net::MacAddress& to, base::TimePoint now) noexcept = 0;
+  // A gateway has stopped answering, or is reachable again (also for the first time).
+  virtual void on_gateway(const NeighborKey& key, bool reachable) noexcept = 0;
 };
 
-// What a message from a neighbor says about it. For ARP: see HostStack.
+// What a message from a neighbor says about it. Seen in a request or solicitation of its own: not
+// solicited, overriding.
 struct NeighborNews {
   std::optional<net::MacAddress> mac;  // link-layer address option; absent: only a confirmation
   bool solicited = false;              // RFC 4861 4.4 S: answers our solicitation
   bool override_cache = true;          // O: may replace a cached address
-  bool is_advertisement = true;        // false: seen in a request or solicitation
 };
 
 // (port, address) -> MAC, with neighbor unreachability detection and the packets that wait for an
 // answer. Bounded in entries and packets; traffic can never displace a gateway or a neighbor that
 // is in use. Control thread only; time is handed in.
 //
-//                 packet / add_gateway
-//                        |                   3 x no answer
-//                   Incomplete ------------------------------> removed (gateway: Failed, retried)
-//        answer,        |   | answer, unsolicited                       ^
-//        solicited      v   v                                           | 3 x no answer
-//   +----------> Reachable  Stale <--- other MAC heard                  |
-//   |                |        ^ | worker used it                        |
-//   |     30 s +-50% +--------+ v        5 s                            |
-//   +---- solicited answer -- Delay -----------> Probe -----------------+
+//                packet, add_gateway
+//                        |            3 x no answer
+//                   Incomplete -------------------------> removed; gateway: Failed, asked again
+//      solicited answer |  | learnt otherwise             ^         after 1, 2, 4, 5, 5... s
+//                       v  v                              |
+//   +-----------> Reachable   Stale <-- other MAC heard   | removed; gateway: Incomplete
+//   |                 |        ^ |                        |
+//   |    30 s +-50 %  +--------+ | a worker used it       | 3 x no answer
+//   |                            v            5 s         |
+//   +--- solicited answer ---- Delay ----------------> Probe
 class NeighborTable {
  public:
   NeighborTable(const NeighborLimits& limits, SlowPathIo& io, NeighborOutput& output,
@@ -132,47 +135,57 @@ class NeighborTable {
   [[nodiscard]] std::size_t held() const noexcept { return held_; }
 
  private:
+  using Row = std::uint32_t;
   struct Entry {
     NeighborKey key;
     net::MacAddress mac;
     NeighborState state = NeighborState::Incomplete;
-    bool gateway = false;
-    bool published = false;
+    bool permanent = false;      // configured: never removed
+    bool up = false;             // what on_gateway said last
     std::uint8_t attempts = 0;   // solicitations sent in this state
-    base::TimePoint deadline{};  // of the state; the key in timers_
+    base::TimePoint deadline{};  // of the state; its place in timers_
     base::TimePoint heard{};     // last sign of life, or creation
-    base::TimePoint used{};      // last time it was known to be in use
-    std::deque<void*> queue;
+    base::TimePoint used{};      // when it was last known to be in use; its place in stale_
+    std::vector<void*> queue;    // oldest first
+
+    // Whether packets can be sent: the row is published then, and only then.
+    [[nodiscard]] bool resolved() const noexcept {
+      return state != NeighborState::Incomplete && state != NeighborState::Failed;
+    }
+    // Whether it counts against the share of unanswered entries.
+    [[nodiscard]] bool unanswered() const noexcept { return !permanent && !resolved(); }
   };
-  using Row = std::uint32_t;
 
-  [[nodiscard]] Entry* find(const NeighborKey& key, Row& row);
-  [[nodiscard]] std::optional<Row> make_entry(const NeighborKey& key, base::TimePoint now);
+  [[nodiscard]] Entry* find(const NeighborKey& key) noexcept;
+  [[nodiscard]] Row row_of(const Entry& entry) const noexcept;
+  [[nodiscard]] Entry* make_entry(const NeighborKey& key, base::TimePoint now);
   [[nodiscard]] bool evict_stale(base::TimePoint now);
-  void remove(Row row);
-  void enter(Row row, NeighborState state, base::TimePoint now);
-  void set_deadline(Row row, base::TimePoint deadline);
-  void set_mac(Row row, const net::MacAddress& mac, base::TimePoint now);
-  void solicit(Row row, base::TimePoint now);
-  void on_deadline(Row row, base::TimePoint now);
-  void on_stale_poll(Row row, base::TimePoint now);
-  void give_up(Row row, base::TimePoint now);
-  void flush_queue(Row row);
-  void drop_queue(Row row, HeldDrop reason, base::TimePoint now);
+  void remove(Entry& entry);
+  void enter(Entry& entry, NeighborState state, base::TimePoint deadline,
+             std::optional<base::TimePoint> used = std::nullopt);
+  void enter_stale(Entry& entry, base::TimePoint now);
+  void enter_reachable(Entry& entry, base::TimePoint now);
+  void start_resolving(Entry& entry, base::TimePoint now);
+  void set_mac(Entry& entry, const net::MacAddress& mac, base::TimePoint now);
+  void solicit(Entry& entry, base::TimePoint next);
+  void on_deadline(Entry& entry, base::TimePoint now);
+  void on_stale_poll(Entry& entry, base::TimePoint now);
+  void give_up(Entry& entry, base::TimePoint now);
+  void send_queue(Entry& entry);
+  void drop_queue(Entry& entry, HeldDrop reason);
   void drop(void* handle, HeldDrop reason);
-  [[nodiscard]] base::Duration reachable_time();
 
-  NeighborLimits limits_;
+  const NeighborLimits limits_;
   SlowPathIo& io_;
   NeighborOutput& output_;
   HostCounters& counters_;
   std::mt19937_64 random_;
-  std::vector<Entry> rows_;
-  std::vector<Row> free_rows_;
+  std::vector<Entry> rows_;    // never reallocated; adjacency index = position
+  std::deque<Row> free_rows_;  // longest free first: a worker may still remember a row for a moment
   std::map<NeighborKey, Row> by_key_;                 // a tree: nobody can aim at a bad hash
-  std::set<std::pair<base::TimePoint, Row>> timers_;  // one for each entry
-  std::set<std::pair<base::TimePoint, Row>> stale_;   // evictable entries, oldest use first
-  std::size_t incomplete_ = 0;                        // entries made by traffic without an answer
+  std::set<std::pair<base::TimePoint, Row>> timers_;  // every entry that is not Static
+  std::set<std::pair<base::TimePoint, Row>> stale_;   // what may be evicted, longest unused first
+  std::size_t unanswered_ = 0;
   std::size_t held_ = 0;
 };
 

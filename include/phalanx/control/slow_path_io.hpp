@@ -21,10 +21,11 @@ struct PuntedPacket {
   // error is sent from; for a packet out of a tunnel best the port of the private side, so that the
   // error matches the policy that takes it back into the tunnel.
   base::PortIndex port;
-  // The frame as received, from the Ethernet header on. A VLAN tag may be there; bytes behind the
-  // packet (padding) are ignored. NeighborMiss: unused.
+  // The frame as received, from the Ethernet header on, or from the IP header on when the packet
+  // came out of a tunnel. A VLAN tag may be there; bytes behind the packet (padding) are ignored.
+  // NeighborMiss: unused.
   std::span<const std::byte> frame;
-  std::uint16_t l3_offset = 14;  // first byte of the ARP or IP packet in `frame`
+  std::uint16_t l3_offset = 14;  // first byte of the ARP or IP packet; below 14: no Ethernet header
   std::uint16_t mtu = 0;         // PacketTooBig: largest packet that its sender may send
   net::IpAddress next_hop;       // NeighborMiss
   void* handle = nullptr;        // NeighborMiss: the buffer, opaque

@@ -18,8 +18,7 @@ enum class PuntReason : std::uint8_t {
   Arp,              // EtherType ARP, whatever its addresses
   Local,            // IP packet to one of our unicast addresses (link-local ones included), to a
                     // broadcast of a port, or to a multicast group that we are in: all-nodes and
-                    // our solicited-node groups. RFC 4862 5.4 duplicate address probes come from
-                    // the unspecified address: hand them on although the parser says BadAddress
+                    // our solicited-node groups, from the unspecified address too (RFC 4862 5.4)
   TtlExceeded,      // forwarding would make TTL or hop limit 0
   PacketTooBig,     // does not fit and must not be fragmented
   NoRoute,          // no route to the destination

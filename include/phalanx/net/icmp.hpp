@@ -84,14 +84,21 @@ inline constexpr std::uint8_t kDefaultTtl = 64;
                                            std::span<const std::byte> offending,
                                            std::span<std::byte> out) noexcept;
 
-// Writes the echo reply to `message`, a checked echo request (ICMP header and data), as a packet
-// from `source` to `destination`. Returns the length; 0 when `out` is too small.
-[[nodiscard]] std::size_t write_echo_reply(const IpAddress& source, const IpAddress& destination,
-                                           std::uint8_t traffic_class,
-                                           std::span<const std::byte> message,
+// An echo reply as it goes out.
+struct EchoReply {
+  IpAddress source;
+  IpAddress destination;  // same family
+  std::uint8_t traffic_class = 0;
+  std::uint16_t identification = 0;  // IPv4: it may be fragmented on the way, so not twice the same
+};
+
+// Answers `request`, a checked echo request (ICMP header and data). Returns the length; 0 when
+// `out` is too small.
+[[nodiscard]] std::size_t write_echo_reply(const EchoReply& reply,
+                                           std::span<const std::byte> request,
                                            std::span<std::byte> out) noexcept;
 
-// Whether the checksum of an ICMP message is right; `length` of ICMPv6 includes the pseudo header.
+// Whether the checksum of a whole ICMP message is right; ICMPv6 covers a pseudo header.
 [[nodiscard]] bool icmp_checksum_ok(const IpAddress& source, const IpAddress& destination,
                                     std::span<const std::byte> message) noexcept;
 
