@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "phalanx/base/ids.hpp"
+#include "phalanx/dataplane/drop_reason.hpp"
+
+namespace phalanx::dataplane {
+
+// A count with one writer and any readers: relaxed loads and stores, no read-modify-write.
+class Counter {
+ public:
+  void add(std::uint64_t amount) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  // For gauges.
+  void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t get() const noexcept {
+    return value_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+inline constexpr std::size_t kMaxPorts = 16;
+
+struct PortCounters {
+  Counter rx_packets;
+  Counter rx_bytes;  // frames without FCS
+  Counter tx_packets;
+  Counter tx_bytes;
+};
+
+// Counters of one worker. writer: that worker; readers: telemetry. The balance, once a worker is
+// quiet:
+//   rx + from_control + from_peer + fragments =
+//       tx + to_control + to_peer + fragmented + sum(drops) + held + in_crypto
+struct alignas(base::kCacheLine) WorkerCounters {
+  std::array<PortCounters, kMaxPorts> ports;
+  std::array<Counter, kNumDropReasons> drops;
+  std::array<Counter, base::kNumBuckets> clear_bucket_packets;  // clear packets, by their flow
+  Counter from_control;  // packets the control thread handed in
+  Counter to_control;    // punted
+  Counter from_peer;     // handed in by other workers
+  Counter to_peer;       // handed to other workers
+  Counter fragmented;    // IPv4 packets cut into pieces
+  Counter fragments;     // the pieces
+  Counter held;          // gauge: waiting for a lease
+  Counter in_crypto;     // gauge: in a multi-buffer manager
+  Counter hold_released; // packets that waited and went on
+  Counter polls;         // iterations of the loop
+  Counter busy_polls;    // those that found packets
+  Counter sleeps;
+  Counter flow_misses;   // clear packets whose flow was not cached
+  Counter captured;      // copies handed to the capture thread
+  Counter capture_lost;  // copies that found no buffer or a full queue
+};
+
+}  // namespace phalanx::dataplane

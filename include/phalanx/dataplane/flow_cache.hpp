@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "phalanx/base/ids.hpp"
+#include "phalanx/dataplane/drop_reason.hpp"
+#include "phalanx/ipsec/flow_key.hpp"
+
+namespace phalanx::ipsec {
+class OutboundSa;
+}
+
+namespace phalanx::dataplane {
+
+// Where a clear packet stands when its policy is looked up; kept in FlowKey::zero, as the same
+// packet may be judged differently on different sides.
+enum class PacketSide : std::uint8_t {
+  Private = 0,   // came in clear by a private port: outbound SPD
+  Public = 1,    // came in clear by a public port: inbound SPD
+  Both = 2,      // came in clear by a one-arm port: whichever policy comes first
+  Tunnel = 3,    // came out of an SA and leaves by a public port: outbound SPD once more
+  TunnelBoth = 4,  // came out of an SA and leaves by a one-arm port
+  Own = 5,       // made by the gateway itself
+};
+
+enum class FlowAction : std::uint8_t { Protect, Bypass, Drop };
+
+struct FlowVerdict {
+  ipsec::OutboundSa* sa = nullptr;  // Protect
+  FlowAction action = FlowAction::Drop;
+  DropReason drop = DropReason::PolicyNone;  // Drop
+  base::BucketIndex bucket;
+};
+
+// Per-worker cache of policy decisions: one line an entry, two entries a set. The SPD is fixed while
+// the daemon runs, so entries never go stale; a full set evicts. Not thread-safe: each worker has
+// its own.
+class FlowCache {
+ public:
+  // entries: a power of two. seed: differs from start to start, so that colliding flows cannot be
+  // prepared in advance.
+  FlowCache(std::uint32_t entries, std::uint64_t seed);
+
+  [[nodiscard]] std::uint64_t hash(const ipsec::FlowKey& key) const noexcept {
+    const auto* words = reinterpret_cast<const std::byte*>(&key);
+    std::uint64_t tail = 0;
+    std::memcpy(&tail, words + 32, 8);
+    if (key.family == 4) {
+      std::uint32_t source = 0;
+      std::uint32_t destination = 0;
+      std::memcpy(&source, words, 4);
+      std::memcpy(&destination, words + 16, 4);
+      return mix(mix((std::uint64_t{source} << 32 | destination) ^ seed_, tail ^ kMix1), kMix2);
+    }
+    std::array<std::uint64_t, 4> addresses{};
+    std::memcpy(addresses.data(), words, 32);
+    const auto a = mix(addresses[0] ^ seed_, addresses[1] ^ kMix1);
+    const auto b = mix(addresses[2] ^ kMix2, addresses[3] ^ seed_);
+    return mix(a ^ tail, b ^ kMix1);
+  }
+  void prefetch(std::uint64_t hash) const noexcept {
+    __builtin_prefetch(&entries_[hash & mask_]);
+  }
+  // nullptr when the flow is not cached.
+  [[nodiscard]] const FlowVerdict* lookup(const ipsec::FlowKey& key, std::uint64_t hash) const noexcept {
+    const auto& first = entries_[hash & mask_];
+    if (first.used && first.key == key) [[likely]] return &first.verdict;
+    const auto& second = entries_[(hash & mask_) ^ 1];
+    if (second.used && second.key == key) return &second.verdict;
+    return nullptr;
+  }
+  void insert(const ipsec::FlowKey& key, std::uint64_t hash, const FlowVerdict& verdict) noexcept;
+
+ private:
+  struct alignas(base::kCacheLine) Entry {
+    ipsec::FlowKey key;
+    FlowVerdict verdict;
+    bool used = false;
+  };
+  static_assert(sizeof(Entry) == base::kCacheLine);
+
+  // Folded 64 x 64 multiplication, as wyhash does it.
+  static std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const auto product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  static constexpr std::uint64_t kMix1 = 0xa0761d6478bd642f;
+  static constexpr std::uint64_t kMix2 = 0xe7037ed1a0b428db;
+
+  std::unique_ptr<Entry[]> entries_;
+  std::uint64_t mask_;
+  std::uint64_t seed_;
+};
+
+}  // namespace phalanx::dataplane

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/dataplane/capture_filter.hpp"
+#include "phalanx/dataplane/config.hpp"
+#include "phalanx/dataplane/counters.hpp"
+#include "phalanx/dataplane/flow_cache.hpp"
+#include "phalanx/dataplane/hold_queue.hpp"
+#include "phalanx/dataplane/packet_meta.hpp"
+#include "phalanx/dataplane/tables.hpp"
+#include "phalanx/dpdk/quiescence.hpp"
+#include "phalanx/dpdk/ring.hpp"
+#include "phalanx/ipsec/esp_engine.hpp"
+
+namespace phalanx::dataplane {
+
+inline constexpr unsigned kBurst = 32;
+
+// A receive queue that a worker polls.
+struct RxQueue {
+  std::uint16_t device_port = 0;  // DPDK's number
+  std::uint16_t queue = 0;
+  std::uint8_t device = 0;  // position in Tables::devices
+};
+
+// How a worker sends by a device: a queue of its own, or by another worker that has one.
+struct TxPath {
+  bool own_queue = true;
+  std::uint16_t device_port = 0;
+  std::uint16_t queue = 0;
+  std::uint8_t worker = 0;  // without an own queue
+};
+
+// Requests for a higher lease on their way to the control thread: direction and position of the SA
+// in one pointer-sized word. One producer, one consumer; as many slots as there are SAs.
+class RaiseRing {
+ public:
+  static base::Result<RaiseRing, std::string> create(const std::string& name, std::uint32_t sas);
+  bool push(ipsec::Direction direction, std::uint32_t index) noexcept {
+    const auto word = (std::uintptr_t{index} << 2) | static_cast<std::uintptr_t>(direction);
+    return rte_ring_sp_enqueue(ring_.get(), reinterpret_cast<void*>(word)) == 0;
+  }
+  bool pop(ipsec::Direction& direction, std::uint32_t& index) noexcept {
+    void* slot = nullptr;
+    if (rte_ring_sc_dequeue(ring_.get(), &slot) != 0) return false;
+    const auto word = reinterpret_cast<std::uintptr_t>(slot);
+    direction = static_cast<ipsec::Direction>(word & 3);
+    index = static_cast<std::uint32_t>(word >> 2);
+    return true;
+  }
+
+ private:
+  struct Free {
+    void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
+  };
+  std::unique_ptr<rte_ring, Free> ring_;
+};
+
+// What one worker is given when it is made.
+struct WorkerSetup {
+  base::WorkerIndex index;
+  Tables* tables = nullptr;
+  dpdk::Quiescence* quiescence = nullptr;
+  const base::Clock* clock = nullptr;
+  const CaptureSwitch* capture = nullptr;
+  rte_mempool* pool = nullptr;          // for fragments
+  rte_mempool* capture_pool = nullptr;  // copies for the capture
+  std::vector<RxQueue> rx_queues;
+  std::vector<TxPath> tx_paths;               // by device
+  dpdk::PacketRing* to_control = nullptr;
+  dpdk::PacketRing* from_control = nullptr;
+  dpdk::PacketRing* to_capture = nullptr;
+  RaiseRing* raises = nullptr;
+  std::vector<dpdk::PacketRing*> to_peers;    // by worker; nullptr for itself
+  std::vector<dpdk::PacketRing*> from_peers;
+  Limits limits;
+  IdleSleep idle_sleep;
+  std::uint64_t flow_seed = 0;
+};
+
+// A data-path lcore: takes bursts from its queues through the stages below, run to completion.
+//
+//   rx -> classify -+-> clear (flow cache, SPD) -+-> ESP out --+-> adjacency -> tx
+//                   |                            +-> route ----+
+//                   +-> ESP in -> route ----------------------+
+//                   +-> punt to the control thread
+//
+// One thread at a time: made by the control thread, then run() on its lcore. Counters may be read by
+// any thread.
+class Worker {
+ public:
+  static base::Result<std::unique_ptr<Worker>, std::string> create(WorkerSetup setup);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Until `stop` is set; then everything in flight is finished, sent or freed.
+  void run(const std::atomic<bool>& stop) noexcept;
+  // One iteration; how many packets it found.
+  unsigned poll() noexcept;
+  void drain() noexcept;
+
+  [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
+
+ private:
+  // A clear packet between classification and its verdict.
+  struct ClearPacket {
+    rte_mbuf* packet = nullptr;
+    std::uint8_t* l3 = nullptr;
+    std::uint64_t hash = 0;
+    ipsec::FlowKey key;
+    net::IpView view;
+    std::uint8_t port = 0;          // where it came in; for our own packets: see clear_port
+    std::uint8_t clear_port = PacketMeta::kNoPort;
+    bool from_tunnel = false;
+    bool own = false;               // made by the gateway: TTL stays, nothing is punted back
+  };
+  // An IP packet on its way to a next hop, mbuf data at its IP header.
+  struct ForwardPacket {
+    rte_mbuf* packet = nullptr;
+    std::uint8_t port = 0;  // where it, or the ESP packet it came in, was received
+    bool from_tunnel = false;
+    bool own = false;
+    bool policy_done = false;  // the SPD has had its say for a public egress
+    std::uint8_t clear_port = PacketMeta::kNoPort;  // as PacketMeta::clear_port
+  };
+  template <typename T>
+  struct List {
+    std::array<T, kBurst> items;
+    unsigned count = 0;
+    void push(const T& item) noexcept { items[count++] = item; }
+    [[nodiscard]] std::span<T> span() noexcept { return {items.data(), count}; }
+  };
+  using MbufList = List<rte_mbuf*>;
+  struct TxBuffer {
+    std::array<rte_mbuf*, 2 * kBurst> packets;
+    unsigned count = 0;
+    std::uint64_t bytes = 0;
+  };
+  // Counts one burst's packets of one port before they go to the shared counters.
+  struct RxTally {
+    std::uint8_t port = DeviceMap::kNone;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  explicit Worker(WorkerSetup setup);
+
+  // stage_rx.cpp
+  unsigned poll_rx() noexcept;
+  void classify_burst(const DeviceMap& map, std::span<rte_mbuf*> packets) noexcept;
+  void classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) noexcept;
+  void count_rx(RxTally& tally, std::uint8_t port, std::uint32_t bytes) noexcept;
+  void classify_ip(rte_mbuf* packet, std::uint8_t port, std::uint16_t l3_offset,
+                   std::uint16_t ether_type) noexcept;
+  void classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view) noexcept;
+
+  // stage_clear.cpp
+  void process_clear() noexcept;
+  void apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept;
+  void protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept;
+  FlowVerdict decide(const ClearPacket& clear) noexcept;
+  FlowVerdict from_policy(std::uint32_t position, bool inbound) const noexcept;
+  [[nodiscard]] base::BucketIndex bucket_of(const ClearPacket& clear) const noexcept;
+  [[nodiscard]] PacketSide side_of(const ClearPacket& clear) const noexcept;
+
+  // stage_esp.cpp
+  void process_esp_in() noexcept;
+  void process_esp_out() noexcept;
+  void collect_crypto() noexcept;
+  void finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept;
+  void finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept;
+  void too_big(const ipsec::EspPacket& packet) noexcept;
+  void hold(const ipsec::EspPacket& packet, bool inbound) noexcept;
+  void retry_held() noexcept;
+  void pass_raises() noexcept;
+
+  // fragment.cpp
+  static constexpr unsigned kMaxFragments = 16;
+  using Fragments = std::array<rte_mbuf*, kMaxFragments>;
+  // Cuts the IPv4 packet at the mbuf's data; it is freed. 0 when that failed (counted).
+  unsigned fragment(rte_mbuf* packet, std::uint16_t mtu, Fragments& out) noexcept;
+
+  // stage_forward.cpp
+  void process_forward() noexcept;
+  void route_one(const ForwardPacket& forward, std::uint64_t number) noexcept;
+  void leave(const ForwardPacket& forward, const RouteTarget& target) noexcept;
+  void send_to(rte_mbuf* packet, const RouteTarget& target) noexcept;
+  void back_to_policy(const ForwardPacket& forward, std::uint8_t egress) noexcept;
+  void send_adjacent(rte_mbuf* packet, AdjacencyIndex index) noexcept;
+  void send_adjacent(rte_mbuf* packet, const Adjacency& adjacency) noexcept;
+  void transmit(rte_mbuf* packet, std::uint8_t port) noexcept;
+  void flush_tx() noexcept;
+  void flush_tx(std::size_t port) noexcept;
+
+  // stage_queues.cpp
+  unsigned poll_control() noexcept;
+  unsigned poll_peers() noexcept;
+  void take_task(rte_mbuf* packet) noexcept;
+  void punt(rte_mbuf* packet, PuntReason reason, std::uint8_t port, std::uint16_t l3_offset,
+            bool from_tunnel, std::uint16_t mtu = 0) noexcept;
+  void punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port,
+                          const net::IpAddress& next_hop) noexcept;
+  void hand_to_peer(rte_mbuf* packet, std::uint8_t worker) noexcept;
+  void drop(rte_mbuf* packet, DropReason reason) noexcept;
+  void flush_drops() noexcept;
+  void capture(const std::uint8_t* bytes, std::size_t length, bool ip) noexcept;
+  void capture_frame(const rte_mbuf* packet) noexcept;
+  void capture_drop(const rte_mbuf* packet, DropReason reason) noexcept;
+  void capture_sa(const ipsec::EspPacket& packet, std::uint32_t sa) noexcept;
+
+  // worker.cpp
+  void run_lists() noexcept;
+  void finish_iteration() noexcept;
+  void drop_ring(dpdk::PacketRing* ring) noexcept;
+  void idle(unsigned empty_polls) noexcept;
+
+  const WorkerSetup setup_;
+  Tables& tables_;
+  std::unique_ptr<ipsec::EspEngine> engine_;
+  FlowCache flows_;
+  HoldQueue held_;
+  std::uint64_t seen_lease_version_ = 0;
+  bool capturing_ = false;
+  CaptureFilter capture_filter_;
+  std::uint8_t private_port_ = 0;  // names the clear side in ICMP errors about tunnel packets
+
+  // Work of the current iteration. Each list is emptied before it can overflow.
+  List<ClearPacket> clear_;
+  List<ipsec::EspPacket> esp_in_;
+  std::array<std::uint32_t, kBurst> esp_spis_{};
+  List<ipsec::EspPacket> esp_out_;
+  List<ForwardPacket> forward_;
+  std::array<rte_mbuf*, 2 * kBurst> dropped_{};
+  unsigned num_dropped_ = 0;
+  std::vector<TxBuffer> tx_;  // by port
+  WorkerCounters counters_;
+};
+
+}  // namespace phalanx::dataplane

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include <rte_mbuf.h>
+
+#include "phalanx/dataplane/worker.hpp"
+#include "phalanx/net/ip.hpp"
+#include "ttl.hpp"
+
+namespace phalanx::dataplane {
+namespace {
+
+FlowVerdict drop_verdict(DropReason reason) noexcept {
+  FlowVerdict verdict;
+  verdict.action = FlowAction::Drop;
+  verdict.drop = reason;
+  return verdict;
+}
+
+net::IpAddress source_of(const ipsec::FlowKey& key) noexcept {
+  return key.family == 4 ? net::IpAddress::v4_from(key.source.data())
+                         : net::IpAddress::v6_from(key.source.data());
+}
+net::IpAddress destination_of(const ipsec::FlowKey& key) noexcept {
+  return key.family == 4 ? net::IpAddress::v4_from(key.destination.data())
+                         : net::IpAddress::v6_from(key.destination.data());
+}
+
+}  // namespace
+
+PacketSide Worker::side_of(const ClearPacket& clear) const noexcept {
+  if (clear.own) return PacketSide::Own;
+  const auto role = tables_.ports[clear.port].role;
+  if (clear.from_tunnel) {
+    return role == PortRole::Both ? PacketSide::TunnelBoth : PacketSide::Tunnel;
+  }
+  switch (role) {
+    case PortRole::Private: return PacketSide::Private;
+    case PortRole::Both: return PacketSide::Both;
+    case PortRole::Public:
+    case PortRole::Cluster: break;
+  }
+  return PacketSide::Public;
+}
+
+base::BucketIndex Worker::bucket_of(const ClearPacket& clear) const noexcept {
+  const auto source = source_of(clear.key);
+  const auto destination = destination_of(clear.key);
+  const auto& hash = *tables_.bucket_hash;
+  if (clear.view.fragment) return hash.fragment(source, destination, clear.view.fragment_id);
+  if (clear.key.has_ports != 0) {
+    return hash.flow(source, destination, clear.key.protocol, clear.key.source_port,
+                     clear.key.destination_port);
+  }
+  return hash.other(source, destination, clear.key.protocol);
+}
+
+void Worker::process_clear() noexcept {
+  for (auto& clear : clear_.span()) {
+    clear.key = ipsec::make_flow_key(clear.view, clear.l3);
+    clear.key.zero = static_cast<std::uint8_t>(side_of(clear));
+    clear.hash = flows_.hash(clear.key);
+    flows_.prefetch(clear.hash);
+  }
+  for (auto& clear : clear_.span()) {
+    const auto* known = flows_.lookup(clear.key, clear.hash);
+    if (known != nullptr) [[likely]] {
+      apply_verdict(clear, *known);
+      continue;
+    }
+    const auto* destination = clear.key.destination.data();
+    if (clear.key.family == 4 ? tables_.local.wants4(destination)
+                              : tables_.local.wants6(destination)) {
+      const auto offset = static_cast<std::uint16_t>(
+          clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
+      punt(clear.packet, PuntReason::Local, clear.port, offset, clear.from_tunnel);
+      continue;
+    }
+    counters_.flow_misses.add(1);
+    auto verdict = decide(clear);
+    verdict.bucket = bucket_of(clear);
+    // What our own packets may do depends on more than their key.
+    if (!clear.own) flows_.insert(clear.key, clear.hash, verdict);
+    apply_verdict(clear, verdict);
+  }
+  clear_.count = 0;
+}
+
+FlowVerdict Worker::from_policy(std::uint32_t position, bool inbound) const noexcept {
+  if (position == ipsec::Spd::kNoPolicy) return drop_verdict(DropReason::PolicyNone);
+  const auto& policy = tables_.spd->policies()[position];
+  FlowVerdict verdict;
+  switch (policy.action) {
+    case ipsec::PolicyAction::Discard: return drop_verdict(DropReason::PolicyDiscard);
+    case ipsec::PolicyAction::Bypass: verdict.action = FlowAction::Bypass; return verdict;
+    case ipsec::PolicyAction::Protect: break;
+  }
+  // RFC 4301 5.2 step 3: what should have come by ESP and did not is discarded.
+  if (inbound) return drop_verdict(DropReason::ClearOnPublic);
+  if (policy.out_sa == ipsec::Policy::kNoSa) return drop_verdict(DropReason::ProtectWithoutSa);
+  verdict.action = FlowAction::Protect;
+  verdict.sa = tables_.sas->outbound(policy.out_sa);
+  return verdict;
+}
+
+FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
+  const auto destination = destination_of(clear.key);
+  if (destination.is_multicast() || destination.is_link_local() ||
+      source_of(clear.key).is_link_local() || source_of(clear.key).is_unspecified()) {
+    return drop_verdict(DropReason::NotForwardable);
+  }
+  const auto& spd = *tables_.spd;
+  constexpr auto kNone = ipsec::Spd::kNoPolicy;
+  switch (side_of(clear)) {
+    case PacketSide::Private:
+    case PacketSide::Tunnel:
+      return from_policy(spd.lookup(ipsec::Direction::Outbound, clear.key), false);
+    case PacketSide::Public:
+      return from_policy(spd.lookup(ipsec::Direction::Inbound, clear.key), true);
+    case PacketSide::Both: {
+      // One wire for both sides: the first policy that knows the packet in either direction.
+      const auto outbound = spd.lookup(ipsec::Direction::Outbound, clear.key);
+      const auto inbound = spd.lookup(ipsec::Direction::Inbound, clear.key);
+      return inbound < outbound ? from_policy(inbound, true) : from_policy(outbound, false);
+    }
+    case PacketSide::TunnelBoth: {
+      // Decrypted, for a host on the wire it came in by: in clear unless a policy protects it.
+      const auto outbound = spd.lookup(ipsec::Direction::Outbound, clear.key);
+      if (outbound != kNone) return from_policy(outbound, false);
+      FlowVerdict verdict;
+      verdict.action = FlowAction::Bypass;
+      return verdict;
+    }
+    case PacketSide::Own: break;
+  }
+  // An ICMP error may quote what came out of a tunnel: it leaves by a public port encrypted, or
+  // in clear by the very port where the quoted packet was in clear already.
+  const auto outbound = from_policy(spd.lookup(ipsec::Direction::Outbound, clear.key), false);
+  if (outbound.action == FlowAction::Protect) return outbound;
+  if (clear.clear_port != clear.port) return drop_verdict(DropReason::WouldLeakClear);
+  FlowVerdict verdict;
+  verdict.action = FlowAction::Bypass;
+  return verdict;
+}
+
+void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {
+  counters_.clear_bucket_packets[verdict.bucket.value()].add(1);
+  switch (verdict.action) {
+    case FlowAction::Protect: protect(clear, *verdict.sa); return;
+    case FlowAction::Bypass: {
+      const auto offset = static_cast<std::uint16_t>(
+          clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
+      auto* packet = clear.packet;
+      packet->data_off = static_cast<std::uint16_t>(packet->data_off + offset);
+      packet->data_len = clear.view.total_length;
+      packet->pkt_len = clear.view.total_length;
+      forward_.push({packet, clear.port, clear.from_tunnel, clear.own, true, clear.clear_port});
+      return;
+    }
+    case FlowAction::Drop: break;
+  }
+  drop(clear.packet, verdict.drop);
+}
+
+void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
+  auto* packet = clear.packet;
+  const auto* start = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  const auto offset = static_cast<std::uint16_t>(clear.l3 - start);
+  if (sa.worker() != setup_.index) [[unlikely]] {
+    auto& meta = meta_of(packet);
+    meta.task = PacketTask::Encrypt;
+    meta.out_sa = &sa;
+    meta.port = clear.port;
+    meta.l3_offset = offset;
+    meta.from_tunnel = clear.from_tunnel;
+    meta.own = clear.own;
+    hand_to_peer(packet, sa.worker().value());
+    return;
+  }
+  if (!clear.own) [[likely]] {
+    if (clear.view.ttl <= 1) [[unlikely]] {
+      punt(packet, PuntReason::TtlExceeded, clear.port, offset, clear.from_tunnel);
+      return;
+    }
+    decrement_ttl(clear.l3, clear.view.version);
+  }
+  auto& esp = esp_out_.items[esp_out_.count++];
+  esp.data = clear.l3;
+  esp.length = clear.view.total_length;
+  esp.headroom = static_cast<std::uint16_t>(packet->data_off + offset);
+  esp.tailroom = static_cast<std::uint16_t>(packet->buf_len - esp.headroom -
+                                            clear.view.total_length);
+  esp.out_sa = &sa;
+  esp.cookie = packet;
+  esp.family = clear.view.version;
+  esp.traffic_class = clear.view.traffic_class;
+  esp.dont_fragment = clear.view.version == 4 && clear.view.dont_fragment;
+}
+
+}  // namespace phalanx::dataplane

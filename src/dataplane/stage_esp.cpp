@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include <rte_mbuf.h>
+
+#include "phalanx/dataplane/worker.hpp"
+#include "phalanx/net/ip.hpp"
+
+namespace phalanx::dataplane {
+namespace {
+
+// The design bounds the wait for a quorum to 5 ms; a lease on disk takes as long as one
+// fdatasync, which on a busy disk is tens of milliseconds.
+constexpr auto kHoldTime = std::chrono::milliseconds(100);
+
+rte_mbuf* mbuf_of(const ipsec::EspPacket& packet) noexcept {
+  return static_cast<rte_mbuf*>(packet.cookie);
+}
+
+// Makes the mbuf begin at the packet's first byte and end at its last.
+void trim(rte_mbuf* packet, const std::uint8_t* data, std::uint32_t length) noexcept {
+  packet->data_off = static_cast<std::uint16_t>(data - static_cast<std::uint8_t*>(packet->buf_addr));
+  packet->data_len = static_cast<std::uint16_t>(length);
+  packet->pkt_len = length;
+}
+
+}  // namespace
+
+void Worker::process_esp_in() noexcept {
+  std::array<ipsec::InboundSa*, kBurst> sas;
+  tables_.sad->lookup_bulk(esp_spis_.data(), esp_in_.count, sas.data());
+  unsigned mine = 0;
+  for (unsigned i = 0; i < esp_in_.count; ++i) {
+    auto& entry = esp_in_.items[i];
+    auto* packet = mbuf_of(entry);
+    auto* sa = sas[i];
+    if (sa == nullptr) [[unlikely]] {
+      drop(packet, DropReason::EspUnknownSpi);
+      continue;
+    }
+    if (sa->worker() != setup_.index) [[unlikely]] {
+      auto& meta = meta_of(packet);
+      meta.task = PacketTask::Decrypt;
+      meta.l4_offset =
+          static_cast<std::uint16_t>(entry.data - rte_pktmbuf_mtod(packet, const std::uint8_t*));
+      meta.length = static_cast<std::uint16_t>(entry.length);
+      meta.traffic_class = entry.traffic_class;
+      hand_to_peer(packet, sa->worker().value());
+      continue;
+    }
+    entry.in_sa = sa;
+    if (mine != i) esp_in_.items[mine] = entry;
+    ++mine;
+  }
+  esp_in_.count = mine;
+  if (mine == 0) return;
+  engine_->decrypt(esp_in_.span());
+  pass_raises();
+  const auto decrypted = esp_in_.span();
+  esp_in_.count = 0;
+  finish_decrypted(decrypted);
+}
+
+void Worker::finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept {
+  for (auto& entry : packets) {
+    if (entry.verdict == ipsec::EspVerdict::Done) [[likely]] {
+      if (capturing_) [[unlikely]] capture_sa(entry, entry.in_sa->index());
+      auto* packet = mbuf_of(entry);
+      trim(packet, entry.data, entry.length);
+      forward_.push({packet, private_port_, true, false, false, PacketMeta::kNoPort});
+    } else if (entry.verdict == ipsec::EspVerdict::Held) {
+      hold(entry, true);
+    } else if (entry.verdict != ipsec::EspVerdict::InFlight) {
+      drop(mbuf_of(entry), to_drop_reason(entry.verdict));
+    }
+  }
+}
+
+void Worker::process_esp_out() noexcept {
+  if (esp_out_.count == 0) return;
+  if (capturing_) [[unlikely]] {
+    for (const auto& entry : esp_out_.span()) capture_sa(entry, entry.out_sa->index());
+  }
+  const auto packets = esp_out_.span();
+  engine_->encrypt(packets);
+  pass_raises();
+  esp_out_.count = 0;
+  finish_encrypted(packets);
+}
+
+void Worker::finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept {
+  for (auto& entry : packets) {
+    if (entry.verdict == ipsec::EspVerdict::Done) [[likely]] {
+      auto* packet = mbuf_of(entry);
+      trim(packet, entry.data, entry.length);
+      send_adjacent(packet, AdjacencyIndex(entry.out_sa->tx_hint()));
+    } else if (entry.verdict == ipsec::EspVerdict::Held) {
+      hold(entry, false);
+    } else if (entry.verdict == ipsec::EspVerdict::TooBig) {
+      too_big(entry);
+    } else if (entry.verdict != ipsec::EspVerdict::InFlight) {
+      drop(mbuf_of(entry), to_drop_reason(entry.verdict));
+    }
+  }
+}
+
+void Worker::collect_crypto() noexcept {
+  // Everything that finished while other packets were submitted, in bursts that the lists can take.
+  std::array<ipsec::EspPacket, kBurst> done;
+  while (const auto count = engine_->collect_encrypted(done)) {
+    finish_encrypted({done.data(), count});
+  }
+  while (const auto count = engine_->collect_decrypted(done)) {
+    finish_decrypted({done.data(), count});
+    run_lists();
+  }
+}
+
+void Worker::too_big(const ipsec::EspPacket& entry) noexcept {
+  auto* packet = mbuf_of(entry);
+  trim(packet, entry.data, entry.length);
+  const auto mtu = entry.out_sa->inner_mtu();
+  if (entry.family != 4 || entry.dont_fragment) {
+    punt(packet, PuntReason::PacketTooBig, private_port_, 0, false, mtu);
+    return;
+  }
+  // RFC 4301 8.2.1: a packet that may be fragmented is, before encryption, so that the other end
+  // need not reassemble ESP.
+  Fragments fragments;
+  const auto count = fragment(packet, mtu, fragments);
+  std::array<ipsec::EspPacket, kMaxFragments> entries;
+  for (unsigned i = 0; i < count; ++i) {
+    auto* piece = fragments[i];
+    entries[i] = entry;
+    entries[i].data = rte_pktmbuf_mtod(piece, std::uint8_t*);
+    entries[i].length = piece->data_len;
+    entries[i].headroom = piece->data_off;
+    entries[i].tailroom = rte_pktmbuf_tailroom(piece);
+    entries[i].cookie = piece;
+    entries[i].dont_fragment = true;
+  }
+  if (count == 0) return;
+  engine_->encrypt({entries.data(), count});
+  pass_raises();
+  finish_encrypted({entries.data(), count});
+}
+
+void Worker::hold(const ipsec::EspPacket& entry, bool inbound) noexcept {
+  const auto sa = inbound ? entry.in_sa->index() : entry.out_sa->index();
+  if (!held_.push({entry, setup_.clock->now() + kHoldTime, sa, inbound})) [[unlikely]] {
+    drop(mbuf_of(entry), DropReason::HoldFull);
+    return;
+  }
+}
+
+void Worker::retry_held() noexcept {
+  const auto version = tables_.lease_version.load(std::memory_order_acquire);
+  const auto now = setup_.clock->now();
+  if (version == seen_lease_version_ && held_.front().deadline > now) return;
+  seen_lease_version_ = version;
+  // One round: what has to wait again goes to the end, so that the order of each SA stays.
+  for (auto left = held_.size(); left > 0; --left) {
+    auto entry = held_.pop();
+    auto* packet = mbuf_of(entry.packet);
+    const bool allowed =
+        entry.inbound ? entry.packet.in_sa->gate().allows(entry.packet.sequence)
+                      : entry.packet.out_sa->gate().allows(entry.packet.out_sa->next_sequence() +
+                                                           esp_out_.count);
+    if (allowed) {
+      counters_.hold_released.add(1);
+      if (entry.inbound) {
+        entry.packet.verdict = ipsec::EspVerdict::Done;
+        finish_decrypted({&entry.packet, 1});
+      } else {
+        esp_out_.items[esp_out_.count++] = entry.packet;
+      }
+      if (esp_out_.count == kBurst || forward_.count == kBurst) run_lists();
+    } else if (entry.deadline <= now) {
+      drop(packet, DropReason::HoldTimeout);
+    } else if (!held_.push(entry)) {
+      drop(packet, DropReason::HoldFull);
+    }
+  }
+  run_lists();
+}
+
+void Worker::pass_raises() noexcept {
+  for (const auto& raise : engine_->raises()) {
+    // Cannot be full: it has a slot for each SA and direction, and each asks once a limit. The
+    // lease service's scan would notice a lost request all the same.
+    if (!setup_.raises->push(raise.direction, raise.index)) break;
+  }
+  engine_->clear_raises();
+}
+
+}  // namespace phalanx::dataplane

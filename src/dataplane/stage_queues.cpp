@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "phalanx/dataplane/worker.hpp"
+#include "phalanx/net/ethernet.hpp"
+#include "phalanx/net/ip.hpp"
+
+namespace phalanx::dataplane {
+
+unsigned Worker::poll_control() noexcept {
+  std::array<rte_mbuf*, kBurst> packets;
+  const auto count = setup_.from_control->pop(packets.data(), kBurst);
+  if (count == 0) return 0;
+  counters_.from_control.add(count);
+  for (unsigned i = 0; i < count; ++i) take_task(packets[i]);
+  run_lists();
+  return count;
+}
+
+unsigned Worker::poll_peers() noexcept {
+  unsigned total = 0;
+  for (auto* ring : setup_.from_peers) {
+    if (ring == nullptr) continue;
+    std::array<rte_mbuf*, kBurst> packets;
+    const auto count = ring->pop(packets.data(), kBurst);
+    if (count == 0) continue;
+    total += count;
+    counters_.from_peer.add(count);
+    for (unsigned i = 0; i < count; ++i) take_task(packets[i]);
+    run_lists();
+  }
+  return total;
+}
+
+void Worker::take_task(rte_mbuf* packet) noexcept {
+  const auto& meta = meta_of(packet);
+  switch (meta.task) {
+    case PacketTask::Encrypt: {
+      ClearPacket clear;
+      clear.packet = packet;
+      clear.l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
+      clear.view = net::parse_ip_packet({reinterpret_cast<const std::byte*>(clear.l3),
+                                         static_cast<std::size_t>(packet->data_len) -
+                                             meta.l3_offset});
+      clear.port = meta.port;
+      clear.from_tunnel = meta.from_tunnel;
+      clear.own = meta.own;
+      protect(clear, *meta.out_sa);
+      return;
+    }
+    case PacketTask::Decrypt: {
+      auto* esp = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l4_offset);
+      esp_spis_[esp_in_.count] = base::wire_at<net::EspHeader>(esp)->spi.host();
+      auto& entry = esp_in_.items[esp_in_.count++];
+      entry.data = esp;
+      entry.length = meta.length;
+      entry.cookie = packet;
+      entry.traffic_class = meta.traffic_class;
+      return;
+    }
+    case PacketTask::TransmitReady: transmit(packet, meta.port); return;
+    case PacketTask::Transmit: {
+      const auto vlan = tables_.ports[meta.port].vlan;
+      if (vlan != 0) {
+        auto* frame = reinterpret_cast<std::uint8_t*>(
+            rte_pktmbuf_prepend(packet, sizeof(net::VlanTag)));
+        if (frame == nullptr) {
+          drop(packet, DropReason::EspNoRoom);
+          return;
+        }
+        std::memmove(frame, frame + sizeof(net::VlanTag), 2 * sizeof(net::MacAddress));
+        const base::be16 words[2] = {base::be16(net::kEtherTypeVlan), base::be16(vlan)};
+        std::memcpy(frame + 2 * sizeof(net::MacAddress), words, sizeof(words));
+      }
+      transmit(packet, meta.port);
+      return;
+    }
+    case PacketTask::SendAdjacent: send_adjacent(packet, meta.adjacency); return;
+    case PacketTask::Route: {
+      ForwardPacket forward;
+      forward.packet = packet;
+      forward.port = meta.port;
+      forward.own = true;
+      forward.clear_port = meta.clear_port;
+      forward_.push(forward);
+      return;
+    }
+    case PacketTask::Punt: break;
+  }
+  drop(packet, DropReason::Stopping);
+}
+
+void Worker::punt(rte_mbuf* packet, PuntReason reason, std::uint8_t port, std::uint16_t l3_offset,
+                  bool from_tunnel, std::uint16_t mtu) noexcept {
+  auto& meta = meta_of(packet);
+  meta.task = PacketTask::Punt;
+  meta.punt = reason;
+  meta.port = port;
+  meta.l3_offset = l3_offset;
+  meta.from_tunnel = from_tunnel;
+  meta.mtu = mtu;
+  if (setup_.to_control->push(&packet, 1) != 1) {
+    drop(packet, DropReason::PuntQueueFull);
+    return;
+  }
+  counters_.to_control.add(1);
+}
+
+void Worker::punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port,
+                                const net::IpAddress& next_hop) noexcept {
+  meta_of(packet).next_hop = next_hop;
+  punt(packet, PuntReason::NeighborMiss, port, 0, false);
+}
+
+void Worker::hand_to_peer(rte_mbuf* packet, std::uint8_t worker) noexcept {
+  if (setup_.to_peers[worker]->push(&packet, 1) != 1) {
+    drop(packet, DropReason::HandoffQueueFull);
+    return;
+  }
+  counters_.to_peer.add(1);
+}
+
+void Worker::drop(rte_mbuf* packet, DropReason reason) noexcept {
+  counters_.drops[static_cast<std::size_t>(reason)].add(1);
+  if (capturing_) [[unlikely]] capture_drop(packet, reason);
+  dropped_[num_dropped_++] = packet;
+  if (num_dropped_ == dropped_.size()) flush_drops();
+}
+
+void Worker::flush_drops() noexcept {
+  if (num_dropped_ == 0) return;
+  rte_pktmbuf_free_bulk(dropped_.data(), num_dropped_);
+  num_dropped_ = 0;
+}
+
+// With `ip`, the bytes start at an IP header and get an Ethernet header without addresses.
+void Worker::capture(const std::uint8_t* bytes, std::size_t length, bool ip) noexcept {
+  auto* copy = rte_pktmbuf_alloc(setup_.capture_pool);
+  if (copy == nullptr) {
+    counters_.capture_lost.add(1);
+    return;
+  }
+  auto* frame = rte_pktmbuf_mtod(copy, std::uint8_t*);
+  std::size_t header_length = 0;
+  if (ip) {
+    net::EthernetHeader header;
+    header.ether_type = base::be16((*bytes >> 4) == 4 ? net::kEtherTypeIpv4 : net::kEtherTypeIpv6);
+    std::memcpy(frame, &header, sizeof(header));
+    header_length = sizeof(header);
+  }
+  const auto taken = std::min<std::size_t>(
+      {length, capture_filter_.snaplen, rte_pktmbuf_tailroom(copy) - header_length});
+  std::memcpy(frame + header_length, bytes, taken);
+  copy->data_len = static_cast<std::uint16_t>(header_length + taken);
+  copy->pkt_len = copy->data_len;
+  meta_of(copy).length =
+      static_cast<std::uint16_t>(std::min<std::size_t>(header_length + length, 65535));
+  if (setup_.to_capture->push(&copy, 1) != 1) {
+    rte_pktmbuf_free(copy);
+    counters_.capture_lost.add(1);
+    return;
+  }
+  counters_.captured.add(1);
+}
+
+void Worker::capture_frame(const rte_mbuf* packet) noexcept {
+  capture(rte_pktmbuf_mtod(packet, const std::uint8_t*), packet->data_len, false);
+}
+
+void Worker::capture_sa(const ipsec::EspPacket& packet, std::uint32_t sa) noexcept {
+  if (capture_filter_.kind != CaptureKind::Sa || capture_filter_.sa != sa) return;
+  capture(packet.data, packet.length, true);
+}
+
+// A dropped packet begins at its Ethernet or at its IP header, by how far it came. A frame whose
+// destination address reads as an IP header with just its length does not occur.
+void Worker::capture_drop(const rte_mbuf* packet, DropReason reason) noexcept {
+  if (capture_filter_.kind != CaptureKind::Drop || capture_filter_.drop != reason) return;
+  const auto* bytes = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  const auto length = std::size_t{packet->data_len};
+  bool ip = false;
+  if (length >= sizeof(net::Ipv4Header) && (*bytes >> 4) == 4) {
+    ip = base::wire_at<net::Ipv4Header>(bytes)->total_length.host() == length;
+  } else if (length >= sizeof(net::Ipv6Header) && (*bytes >> 4) == 6) {
+    ip = base::wire_at<net::Ipv6Header>(bytes)->payload_length.host() +
+             sizeof(net::Ipv6Header) == length;
+  }
+  capture(bytes, length, ip);
+}
+
+}  // namespace phalanx::dataplane

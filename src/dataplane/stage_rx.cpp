@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "phalanx/dataplane/worker.hpp"
+#include "phalanx/net/ethernet.hpp"
+#include "phalanx/net/ip.hpp"
+
+namespace phalanx::dataplane {
+namespace {
+
+std::span<const std::byte> bytes_of(const std::uint8_t* from, std::size_t length) noexcept {
+  return {reinterpret_cast<const std::byte*>(from), length};
+}
+
+}  // namespace
+
+unsigned Worker::poll_rx() noexcept {
+  unsigned total = 0;
+  for (const auto& queue : setup_.rx_queues) {
+    std::array<rte_mbuf*, kBurst> packets;
+    const auto count = rte_eth_rx_burst(queue.device_port, queue.queue, packets.data(), kBurst);
+    if (count == 0) continue;
+    total += count;
+    classify_burst(tables_.devices[queue.device], {packets.data(), count});
+    run_lists();
+  }
+  return total;
+}
+
+void Worker::count_rx(RxTally& tally, std::uint8_t port, std::uint32_t bytes) noexcept {
+  if (tally.port != port) [[unlikely]] {
+    if (tally.port != DeviceMap::kNone) {
+      counters_.ports[tally.port].rx_packets.add(tally.packets);
+      counters_.ports[tally.port].rx_bytes.add(tally.bytes);
+    }
+    tally = {port, 0, 0};
+  }
+  ++tally.packets;
+  tally.bytes += bytes;
+}
+
+void Worker::classify_burst(const DeviceMap& map, std::span<rte_mbuf*> packets) noexcept {
+  for (auto* packet : packets) rte_prefetch0(rte_pktmbuf_mtod(packet, const void*));
+  RxTally tally;
+  for (auto* packet : packets) classify(map, packet, tally);
+  if (tally.packets != 0) {
+    counters_.ports[tally.port].rx_packets.add(tally.packets);
+    counters_.ports[tally.port].rx_bytes.add(tally.bytes);
+  }
+}
+
+void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) noexcept {
+  const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  std::uint16_t l3_offset = sizeof(net::EthernetHeader);
+  // A frame that no port can claim is counted with the device's first one, so that sums hold.
+  const auto first_port = map.untagged != DeviceMap::kNone ? map.untagged : map.vlans[0].port;
+  if (packet->data_len < l3_offset || packet->nb_segs != 1) [[unlikely]] {
+    count_rx(tally, first_port, packet->pkt_len);
+    drop(packet, packet->nb_segs != 1 ? DropReason::MultiSegment : DropReason::FrameTooShort);
+    return;
+  }
+  const auto* ethernet = base::wire_at<net::EthernetHeader>(frame);
+  auto ether_type = ethernet->ether_type.host();
+  auto port = map.untagged;
+  if (ether_type == net::kEtherTypeVlan) [[unlikely]] {
+    l3_offset += sizeof(net::VlanTag);
+    if (packet->data_len < l3_offset) {
+      count_rx(tally, first_port, packet->pkt_len);
+      drop(packet, DropReason::FrameTooShort);
+      return;
+    }
+    const auto* tag = base::wire_at<net::VlanTag>(frame + sizeof(net::EthernetHeader));
+    ether_type = tag->ether_type.host();
+    const auto id = static_cast<std::uint16_t>(tag->control.host() & net::VlanTag::kIdMask);
+    const auto found = std::find_if(map.vlans.begin(), map.vlans.end(),
+                                    [id](const auto& vlan) { return vlan.id == id; });
+    if (found != map.vlans.end()) {
+      port = found->port;
+    } else if (id != 0) {  // IEEE 802.1Q: id 0 is a priority tag, the frame is untagged
+      port = DeviceMap::kNone;
+    }
+  }
+  if (port == DeviceMap::kNone) [[unlikely]] {
+    count_rx(tally, first_port, packet->pkt_len);
+    drop(packet, DropReason::UnknownVlan);
+    return;
+  }
+  count_rx(tally, port, packet->pkt_len);
+  if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
+    capture_frame(packet);
+  }
+  if (ethernet->destination != tables_.ports[port].mac) {
+    if (!ethernet->destination.is_multicast()) [[unlikely]] {
+      drop(packet, DropReason::NotOurMac);
+      return;
+    }
+  }
+  switch (ether_type) {
+    case net::kEtherTypeIpv4:
+    case net::kEtherTypeIpv6: classify_ip(packet, port, l3_offset, ether_type); return;
+    case net::kEtherTypeArp: punt(packet, PuntReason::Arp, port, l3_offset, false); return;
+    default: drop(packet, DropReason::UnknownEtherType);
+  }
+}
+
+void Worker::classify_ip(rte_mbuf* packet, std::uint8_t port, std::uint16_t l3_offset,
+                         std::uint16_t ether_type) noexcept {
+  auto* l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, l3_offset);
+  const auto available = static_cast<std::size_t>(packet->data_len - l3_offset);
+  const auto view = net::parse_ip_packet(bytes_of(l3, available));
+  if (view.fault != net::IpFault::Ok) [[unlikely]] {
+    drop(packet, to_drop_reason(view.fault));
+    return;
+  }
+  if ((ether_type == net::kEtherTypeIpv4) != (view.version == 4)) [[unlikely]] {
+    drop(packet, DropReason::IpBadVersion);
+    return;
+  }
+  const bool public_port = tables_.ports[port].is_public();
+  if (public_port && view.protocol == net::kProtoEsp) {
+    const bool ours = view.version == 4
+                          ? tables_.local.contains4(l3 + offsetof(net::Ipv4Header, destination))
+                          : tables_.local.contains6(l3 + offsetof(net::Ipv6Header, destination));
+    if (ours) [[likely]] {
+      classify_esp(packet, l3, view);
+      return;
+    }
+  }
+  auto& clear = clear_.items[clear_.count++];
+  clear.packet = packet;
+  clear.l3 = l3;
+  clear.view = view;
+  clear.port = port;
+  clear.clear_port = PacketMeta::kNoPort;
+  clear.from_tunnel = false;
+  clear.own = false;
+}
+
+void Worker::classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view) noexcept {
+  if (view.fragment) [[unlikely]] {
+    drop(packet, DropReason::EspFragment);
+    return;
+  }
+  if (view.total_length - view.l4_offset < static_cast<int>(sizeof(net::EspHeader))) [[unlikely]] {
+    drop(packet, DropReason::EspMalformed);
+    return;
+  }
+  auto* esp = l3 + view.l4_offset;
+  esp_spis_[esp_in_.count] = base::wire_at<net::EspHeader>(esp)->spi.host();
+  auto& entry = esp_in_.items[esp_in_.count++];
+  entry.data = esp;
+  entry.length = static_cast<std::uint32_t>(view.total_length - view.l4_offset);
+  entry.cookie = packet;
+  entry.traffic_class = view.traffic_class;
+}
+
+}  // namespace phalanx::dataplane

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/dataplane/worker.hpp"
+
+#include <rte_lcore.h>
+#include <rte_pause.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <thread>
+
+#include "phalanx/dpdk/eal.hpp"
+
+namespace phalanx::dataplane {
+
+base::Result<RaiseRing, std::string> RaiseRing::create(const std::string& name,
+                                                       std::uint32_t sas) {
+  RaiseRing raises;
+  raises.ring_.reset(rte_ring_create(name.c_str(), std::bit_ceil(sas + 2), SOCKET_ID_ANY,
+                                     RING_F_SP_ENQ | RING_F_SC_DEQ));
+  if (!raises.ring_) return "no memory for the lease requests of a worker: " + dpdk::error_text();
+  return raises;
+}
+
+base::Result<std::unique_ptr<Worker>, std::string> Worker::create(WorkerSetup setup) {
+  auto engine = ipsec::EspEngine::create();
+  if (!engine) return std::string("no memory for the crypto engine of a worker");
+  std::unique_ptr<Worker> worker(new Worker(std::move(setup)));
+  worker->engine_ = std::move(*engine);
+  return worker;
+}
+
+Worker::Worker(WorkerSetup setup)
+    : setup_(std::move(setup)),
+      tables_(*setup_.tables),
+      flows_(setup_.limits.flow_cache_entries, setup_.flow_seed),
+      held_(setup_.limits.hold_packets, setup_.limits.hold_packets_per_sa, tables_.sas->size()),
+      tx_(tables_.ports.size()) {
+  const auto clear_side = std::find_if(
+      tables_.ports.begin(), tables_.ports.end(), [](const Port& port) {
+        return port.role == PortRole::Private || port.role == PortRole::Both;
+      });
+  if (clear_side != tables_.ports.end()) {
+    private_port_ = static_cast<std::uint8_t>(clear_side - tables_.ports.begin());
+  }
+}
+
+Worker::~Worker() = default;
+
+void Worker::run_lists() noexcept {
+  // Clear packets first, so that what comes out of tunnels finds the lists empty and may become
+  // clear packets itself.
+  process_clear();
+  process_esp_out();
+  process_forward();
+  if (esp_in_.count != 0) {
+    process_esp_in();
+    process_forward();
+  }
+  if (clear_.count != 0) {
+    process_clear();
+    process_esp_out();
+    process_forward();
+  }
+}
+
+unsigned Worker::poll() noexcept {
+  capturing_ = setup_.capture->on();
+  if (capturing_) [[unlikely]] capture_filter_ = setup_.capture->get();
+  unsigned work = 0;
+  if (!held_.empty()) [[unlikely]] retry_held();
+  work += poll_control();
+  work += poll_peers();
+  work += poll_rx();
+  finish_iteration();
+  counters_.polls.add(1);
+  if (work != 0) counters_.busy_polls.add(1);
+  return work;
+}
+
+void Worker::finish_iteration() noexcept {
+  collect_crypto();
+  flush_tx();
+  flush_drops();
+  counters_.held.set(held_.size());
+  counters_.in_crypto.set(engine_->pending());
+  setup_.quiescence->report(setup_.index.value());
+}
+
+void Worker::idle(unsigned empty_polls) noexcept {
+  const auto& sleep = setup_.idle_sleep;
+  if (!sleep.enabled || empty_polls < sleep.after_empty_polls) {
+    rte_pause();
+    return;
+  }
+  counters_.sleeps.add(1);
+  std::this_thread::sleep_for(std::chrono::microseconds(sleep.sleep_us));
+}
+
+void Worker::run(const std::atomic<bool>& stop) noexcept {
+  setup_.quiescence->online(setup_.index.value());
+  unsigned empty_polls = 0;
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (poll() != 0) {
+      empty_polls = 0;
+      continue;
+    }
+    if (empty_polls == 0 && engine_->pending() != 0) {
+      // Nothing more is coming that could fill the multi-buffer lanes.
+      engine_->flush();
+      finish_iteration();
+    }
+    ++empty_polls;
+    idle(empty_polls);
+  }
+  drain();
+  setup_.quiescence->offline(setup_.index.value());
+}
+
+void Worker::drain() noexcept {
+  engine_->flush();
+  finish_iteration();
+  // What the control thread and other workers queued before they stopped goes out.
+  while (poll_control() + poll_peers() != 0) finish_iteration();
+  engine_->flush();
+  finish_iteration();
+  while (!held_.empty()) {
+    drop(static_cast<rte_mbuf*>(held_.pop().packet.cookie), DropReason::Stopping);
+  }
+  finish_iteration();
+}
+
+}  // namespace phalanx::dataplane
