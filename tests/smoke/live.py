@@ -1,0 +1,297 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Phalanx Authors
+"""Two gateways, live, with real programs on both sides.
+
+  left host     left gateway             right gateway    right host      (one namespace each)
+  10.71.1.2 --- 10.71.1.1 | 198.51.100.1 --- .2 | 10.71.2.1 --- 10.71.2.2
+  fd71:1::2     fd71:1::1 | 2001:db8:64::1 - ::2| fd71:2::1     fd71:2::2
+
+Every link has MTU 1500, so full-size TCP needs the gateways' word about the tunnel's MTU. Checks:
+ping of many sizes, iperf3 both ways over IPv4 and IPv6, only ESP between the gateways, a gateway
+killed and started again under traffic.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "lab"))
+
+# pylint: disable=wrong-import-position
+import algorithms  # noqa: E402
+import config_writer  # noqa: E402
+import counters  # noqa: E402
+import daemon  # noqa: E402
+import netns  # noqa: E402
+import pcap  # noqa: E402
+
+HOSTS = {"left": {4: "10.71.1.2", 6: "fd71:1::2"}, "right": {4: "10.71.2.2", 6: "fd71:2::2"}}
+PRIVATE = {"left": {4: "10.71.1.1", 6: "fd71:1::1"}, "right": {4: "10.71.2.1", 6: "fd71:2::1"}}
+PUBLIC = {"left": {4: "198.51.100.1", 6: "2001:db8:64::1"},
+          "right": {4: "198.51.100.2", 6: "2001:db8:64::2"}}
+NETS = {"left": {4: "10.71.1.0/24", 6: "fd71:1::/64"},
+        "right": {4: "10.71.2.0/24", 6: "fd71:2::/64"}}
+BITS = {4: 24, 6: 64}
+SIDES = ("left", "right")
+PING_SIZES = (0, 1, 31, 56, 500, 1200, 1372)
+BACK_SECONDS = 2.0  # an SA at one packet a second after a restart of its gateway
+
+
+def other(side):
+    return "right" if side == "left" else "left"
+
+
+class Checks:
+    """Counts what passed and prints what did not."""
+
+    def __init__(self, name):
+        self.name = name
+        self.passed = self.failed = 0
+
+    def add(self, what, problem):
+        """problem: None when all is well."""
+        if problem is None:
+            self.passed += 1
+        else:
+            self.failed += 1
+        print(f"{self.name}: {'FAILED' if problem else 'ok    '} {what}", flush=True)
+        if problem:
+            print("  " + str(problem).replace("\n", "\n  "), flush=True)
+
+    def summary(self):
+        print(f"{self.name}: {self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0
+
+
+class Site:
+    """Four namespaces in a row, and the two daemons in the middle."""
+
+    def __init__(self, lab, folder, algorithm_name, workers=1):
+        self.folder = pathlib.Path(folder)
+        self.host = {side: lab.namespace(f"{side}-host") for side in SIDES}
+        self.gateway = {side: lab.namespace(f"{side}-gw") for side in SIDES}
+        lab.veth(self.gateway["left"], "pub0", self.gateway["right"], "pub0")
+        for side in SIDES:
+            lab.veth(self.host[side], "eth0", self.gateway[side], "priv0")
+            self.host[side].plain_interface("eth0")
+            self.gateway[side].quiet_interface("priv0")
+            self.gateway[side].quiet_interface("pub0")
+            lines = []
+            for family in (4, 6):
+                lines += [f"address add {HOSTS[side][family]}/{BITS[family]} dev eth0" +
+                          (" nodad" if family == 6 else ""),
+                          f"route add {NETS[other(side)][family]} via {PRIVATE[side][family]}"]
+            self.host[side].batch(lines)
+        algorithm = algorithms.BY_NAME[algorithm_name]
+        self.sas = {side: {family: algorithms.make_sa(
+            f"live from {side} {algorithm_name} v{family}", spi + family, PUBLIC[side][family],
+            PUBLIC[other(side)][family], algorithm) for family in (4, 6)}
+            for side, spi in (("left", 0x1000), ("right", 0x2000))}
+        self.configs = {side: self._config(side, workers) for side in SIDES}
+        self.daemons = {}
+
+    def _config(self, side, workers):
+        config = config_writer.GatewayConfig(f"{self.gateway[side].lab.prefix}-{side}",
+                                             self.folder / side, workers)
+        for name, role, addresses, device in (
+                ("private", "private", PRIVATE[side], "net_af_packet0,iface=priv0"),
+                ("public", "public", PUBLIC[side], "net_af_packet1,iface=pub0")):
+            config.port(name, device, role,
+                        [f"{address}/{BITS[family]}" for family, address in addresses.items()])
+        for family in (4, 6):
+            config.outbound(self.sas[side][family])
+            config.inbound(self.sas[other(side)][family], replay_window=1024)
+            config.protect(f"tunnel{family}", NETS[side][family], NETS[other(side)][family],
+                           self.sas[side][family], [self.sas[other(side)][family]])
+        return config
+
+    def start(self, side):
+        config = self.configs[side]
+        new_state = not pathlib.Path(config.state_dir).exists()
+        pathlib.Path(config.state_dir).mkdir(parents=True, exist_ok=True)
+        self.daemons[side] = daemon.Daemon(config, self.folder / side, new_state,
+                                           self.gateway[side])
+        self.daemons[side].wait_ready()
+
+    def close(self):
+        for each in self.daemons.values():
+            each.kill()
+
+
+def ping(host, target, size, count=3):
+    """None, or what ping said."""
+    done = host.run("ping", "-n", "-q", f"-c{count}", "-i0.02", "-W2", f"-s{size}", target,
+                    check=False)
+    return None if f" {count} received" in done.stdout else done.stdout + done.stderr
+
+
+def check_pings(site, checks):
+    for side in SIDES:
+        for family in (4, 6):
+            problems = [f"{size} bytes: {problem}" for size in PING_SIZES
+                        if (problem := ping(site.host[side],
+                                            HOSTS[other(side)][family], size))]
+            checks.add(f"ping from {side}, IPv{family}", "\n".join(problems) or None)
+
+
+def iperf(site, family, seconds, *options):
+    """Gbit/s received."""
+    done = site.host["left"].run("iperf3", "-J", "-c", HOSTS["right"][family], "-t", str(seconds),
+                                 *options, check=False, timeout=seconds + 60)
+    try:
+        report = json.loads(done.stdout)
+        return report["end"]["sum_received"]["bits_per_second"] / 1e9
+    except (ValueError, KeyError) as error:
+        raise netns.LabError(f"iperf3: {done.stdout[-2000:]}{done.stderr}") from error
+
+
+def check_iperf(site, checks, seconds):
+    """Returns {description: Gbit/s}."""
+    rates = {}
+    site.host["right"].start("iperf3", "-s")
+    time.sleep(0.3)
+    for family in (4, 6):
+        for options, way in (((), "left to right"), (("-R",), "right to left")):
+            what = f"TCP over IPv{family}, {way}"
+            try:
+                rates[what] = iperf(site, family, seconds, *options)
+                checks.add(f"{what}: {rates[what]:.3f} Gbit/s",
+                           None if rates[what] > 0.001 else "stalled")
+            except netns.LabError as error:
+                checks.add(what, error)
+            time.sleep(0.2)  # the server becomes free for the next client
+    return rates
+
+
+def check_only_esp(path, checks):
+    """What a capture between the gateways may hold: ESP, and finding each other."""
+    wrong = {}
+    esp = 0
+    for frame in pcap.read(path):
+        packet = pcap.ip_packet(frame)
+        if packet is None:
+            kind = pcap.ethertype(frame)
+            if kind != pcap.ETHERTYPE_ARP:
+                wrong[f"EtherType 0x{kind:04x}"] = frame.hex()
+        elif pcap.protocol(packet) == pcap.PROTO_ESP:
+            esp += 1
+        elif not (pcap.protocol(packet) == pcap.PROTO_ICMPV6 and 133 <= packet[40] <= 137):
+            wrong[f"protocol {pcap.protocol(packet)}"] = frame.hex()
+    checks.add(f"only ESP between the gateways ({esp} packets)",
+               (wrong or None) if esp else "no ESP at all")
+
+
+def pings_during_restart(site, restart):
+    """One ping a second from the left while restart() runs. Returns the longest silence after it
+    in seconds."""
+    answered = []
+    stop = threading.Event()
+
+    def pinger():
+        while not stop.is_set():
+            begin = time.monotonic()
+            if ping(site.host["left"], HOSTS["right"][4], 56, count=1) is None:
+                answered.append(time.monotonic())
+            stop.wait(max(0.0, begin + 1.0 - time.monotonic()))
+
+    thread = threading.Thread(target=pinger)
+    thread.start()
+    time.sleep(2.5)
+    restart()
+    ready = time.monotonic()
+    deadline = ready + 10
+    while not any(at > ready for at in answered) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stop.set()
+    thread.join()
+    later = [at for at in answered if at > ready]
+    return later[0] - ready if later else None
+
+
+def check_restart(site, checks, side):
+    """SIGKILL and start again: the same SAs go on with the state on disk."""
+    def restart():
+        site.daemons[side].kill()
+        site.start(side)
+
+    silence = pings_during_restart(site, restart)
+    problem = None
+    if silence is None or silence > BACK_SECONDS + 1.0:  # one second is the ping's own interval
+        problem = f"answer after {silence} s"
+    checks.add(f"{side} gateway killed and started again", problem)
+
+
+def check_books(site, checks):
+    """Balance of both gateways, and what they dropped."""
+    for side in SIDES:
+        totals = counters.wait_quiet(site.daemons[side], 1)
+        checks.add(f"{side} gateway balances, drops {totals.drops}",
+                   None if totals.missing == 0 else totals)
+
+
+def check_stop(site, checks):
+    for side in SIDES:
+        status, seconds = site.daemons[side].stop()
+        log = site.daemons[side].log()
+        leak = "leak" in log and "leaked=0" not in log
+        checks.add(f"{side} gateway stops within a second",
+                   None if status == 0 and seconds < 1.0 and not leak else
+                   f"status {status} after {seconds:.2f} s\n{log[-2000:]}")
+
+
+def run(folder, algorithm, seconds, workers):
+    checks = Checks("live")
+    with netns.Lab("plx") as lab:
+        site = Site(lab, folder, algorithm, workers)
+        try:
+            for side in SIDES:
+                site.start(side)
+            capture = pathlib.Path(folder) / "between.pcap"
+            dump = site.gateway["left"].start("tcpdump", "-i", "pub0", "-Z", "root", "-U",
+                                              "--immediate-mode", "-w", str(capture))
+            time.sleep(0.5)
+            check_pings(site, checks)
+            netns.stop_process(dump)
+            check_only_esp(capture, checks)
+            rates = check_iperf(site, checks, seconds)
+            check_books(site, checks)
+            for side in SIDES:
+                check_restart(site, checks, side)
+            check_books(site, checks)
+            check_stop(site, checks)
+        finally:
+            site.close()
+    return checks, rates
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--algorithm", default="aes128gcm16", choices=algorithms.BY_NAME)
+    parser.add_argument("--seconds", type=int, default=2, help="of each iperf3 run")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rates", metavar="FILE", help="write the Gbit/s there as JSON")
+    options = parser.parse_args()
+    netns.require_root_and("ip", "ethtool", "ping", "iperf3", "tcpdump")
+    folder = tempfile.mkdtemp(prefix="plx-live-")
+    checks, rates = run(folder, options.algorithm, options.seconds, options.workers)
+    if options.rates:
+        pathlib.Path(options.rates).write_text(json.dumps(rates), encoding="ascii")
+    status = checks.summary()
+    if status == 0:
+        shutil.rmtree(folder)
+    else:
+        print(f"live: files are in {folder}")
+    return status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except netns.LabError as error:
+        sys.exit(f"live: {error}")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Phalanx Authors
+"""What a gateway has counted, and whether its books balance."""
+
+import dataclasses
+import time
+
+
+@dataclasses.dataclass(frozen=True)
+class Totals:
+    """Sums over all workers. drops: by reason, without those that are 0."""
+    rx: int
+    tx: int
+    rx_bytes: int
+    tx_bytes: int
+    from_control: int
+    to_control: int
+    from_peer: int
+    to_peer: int
+    held: int
+    in_crypto: int
+    drops: dict
+
+    @property
+    def dropped(self):
+        return sum(self.drops.values())
+
+    @property
+    def missing(self):
+        """Packets that came in and are accounted for nowhere; 0 once the workers are quiet."""
+        return (self.rx + self.from_control + self.from_peer - self.tx - self.to_control -
+                self.to_peer - self.dropped - self.held - self.in_crypto)
+
+
+def totals(daemon):
+    """Asks the daemon."""
+    sums = dict.fromkeys((field.name for field in dataclasses.fields(Totals)), 0)
+    sums["drops"] = {}
+    for worker in daemon.query("/phalanx/workers"):
+        row = daemon.query(f"/phalanx/worker,{worker}")
+        for name in sums:
+            if name != "drops":
+                sums[name] += row[name]
+        for reason, count in row["drops"].items():
+            if count:
+                sums["drops"][reason] = sums["drops"].get(reason, 0) + count
+    return Totals(**sums)
+
+
+def wait_quiet(daemon, rx_packets, seconds=20.0):
+    """Until that many packets came in and nothing changes any more; returns the totals."""
+    deadline = time.monotonic() + seconds
+    before, calm = None, 0
+    while calm < 3:
+        now = totals(daemon)
+        calm = calm + 1 if now == before and now.rx >= rx_packets and now.held == 0 else 0
+        before = now
+        if time.monotonic() > deadline:
+            raise daemon.failure(f"not quiet after {seconds:.0f} s, {rx_packets} packets sent: "
+                                 f"{now}")
+        time.sleep(0.03)
+    return before
+
+
+def security_associations(daemon):
+    """One dict per SA, as telemetry shows them."""
+    rows, page = [], 0
+    while True:
+        part = daemon.query(f"/phalanx/sas,{page}")
+        if not part:
+            return rows
+        rows += part
+        page += 1
