@@ -35,6 +35,7 @@ struct LeaseRaise {
 // until then.
 class EspEngine {
  public:
+  struct Impl;  // src/ipsec
   static constexpr std::size_t kBurst = 32;
   // Most packets in flight and not yet collected, per direction.
   static constexpr std::size_t kMaxPending = 512;
@@ -62,8 +63,6 @@ class EspEngine {
   void clear_raises() noexcept;
 
  private:
-  friend struct EspStages;
-  struct Impl;
   explicit EspEngine(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

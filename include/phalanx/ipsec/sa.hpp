@@ -59,6 +59,11 @@ class alignas(base::kCacheLine) OutboundSa {
   [[nodiscard]] bool esn() const noexcept { return (flags_ & kEsn) != 0; }
   [[nodiscard]] bool outer_is_v6() const noexcept { return (flags_ & kOuterV6) != 0; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // in the list of SAs
+  // Asks the cache for the hot lines.
+  void prefetch() const noexcept {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&key_);
+  }
   // Largest outer packet; the control thread may change it while packets run.
   [[nodiscard]] std::uint16_t outer_mtu() const noexcept {
     return outer_mtu_.load(std::memory_order_relaxed);
@@ -172,6 +177,11 @@ class alignas(base::kCacheLine) InboundSa {
   [[nodiscard]] EspAlgorithm algorithm() const noexcept { return algorithm_; }
   [[nodiscard]] bool esn() const noexcept { return (flags_ & kEsn) != 0; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // in the list of SAs
+  // Asks the cache for the hot lines.
+  void prefetch() const noexcept {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&key_);
+  }
 
   // ---- the data path's own, opaque here; set before workers run
   [[nodiscard]] base::BucketIndex bucket() const noexcept { return base::BucketIndex(bucket_); }

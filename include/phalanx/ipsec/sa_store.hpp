@@ -17,6 +17,9 @@
 
 namespace phalanx::ipsec {
 
+// Policies that may name one inbound SA: a packet that none takes is compared with all of them.
+inline constexpr std::size_t kMaxSelectorsPerSa = 256;
+
 // Where one SA begins, from the state directory.
 struct SaStart {
   std::uint64_t first = 1;  // outbound: first number to send; inbound: lowest accepted (floor)
@@ -35,7 +38,7 @@ enum class SaStoreError : std::uint8_t {
   BadStart,          // number 0, or above 2^32 without ESN
   MissingIvCounter,  // outbound SA without
   KeyReused,         // one cipher key in two SAs or directions (P1)
-  BadPolicy,         // a policy names an inbound SA that is none
+  BadPolicy,  // a policy names an inbound SA that is none, or that has kMaxSelectorsPerSa already
 };
 struct SaStoreFailure {
   SaStoreError error;

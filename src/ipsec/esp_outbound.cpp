@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "esp_encapsulate.hpp"
+
+namespace phalanx::ipsec {
+
+// A packet that cannot go now. Nothing of it has changed.
+[[gnu::noinline, gnu::cold]] EspVerdict EspStages::why_not(Impl& engine, OutboundSa& sa,
+                                                           std::uint32_t outer_bytes,
+                                                           bool room) noexcept {
+  const auto sequence = sa.next_sequence_.get();
+  // RFC 4303 3.3.3: the counter must not cycle.
+  if (sequence > ((sa.flags_ & OutboundSa::kEsn) != 0 ? kLastSequence64 : 0xffffffff)) {
+    return EspVerdict::SequenceExhausted;
+  }
+  if (outer_bytes > sa.outer_mtu()) return EspVerdict::TooBig;
+  if (!room) return EspVerdict::NoRoom;
+  raise_if_due(engine, sa, sequence);
+  return EspVerdict::Held;
+}
+
+void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
+  std::array<AeadOp, EspEngine::kBurst> ops;
+  std::array<EspPacket*, EspEngine::kBurst> cbc;
+  std::size_t num_ops = 0;
+  std::size_t num_cbc = 0;
+  for (auto& packet : packets) packet.out_sa->prefetch();
+
+  for (auto& packet : packets) {
+    auto& sa = *packet.out_sa;
+    if (!is_combined(sa.algorithm_)) {
+      cbc[num_cbc++] = &packet;
+      continue;
+    }
+    Sealing sealing;
+    if (!encapsulate<8, 4>(engine, packet, 16, sealing)) continue;
+    engine.prefetch_key(sa.algorithm_, sa.key_, sealing.body_bytes);
+    auto& op = ops[num_ops++];
+    op.packet = &packet;
+    op.key = sa.key_;
+    op.algorithm = sa.algorithm_;
+    op.body = sealing.esp + 16;
+    op.body_bytes = sealing.body_bytes;
+    const auto iv = __builtin_bswap64(sealing.iv);
+    std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
+    store64(op.nonce.data() + 4, iv);
+    store64(sealing.esp + 8, iv);
+    set_aad(op, sealing.esp, (sa.flags_ & OutboundSa::kEsn) != 0, sealing.sequence);
+    packet.verdict = EspVerdict::Done;
+  }
+
+  for (std::size_t i = 0; i < num_ops; ++i) {
+    const auto& op = ops[i];
+    auto* tag = op.body + op.body_bytes;
+    const auto gcm = engine.seal[static_cast<std::size_t>(op.algorithm)];
+    if (gcm != nullptr) [[likely]] {
+      gcm(static_cast<const gcm_key_data*>(op.key), &engine.gcm_context, op.body, op.body,
+          op.body_bytes, op.nonce.data(), op.aad, op.aad_bytes, tag, 16);
+    } else if (!chacha_seal(engine, op, tag)) {
+      refuse(*op.packet, *op.packet->out_sa, EspVerdict::CryptoError);
+    }
+  }
+  if (num_cbc != 0) submit_encrypt(engine, std::span(cbc).first(num_cbc));
+}
+
+}  // namespace phalanx::ipsec

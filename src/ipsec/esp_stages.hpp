@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "imb.hpp"
+#include "key_block.hpp"
+#include "phalanx/base/endian.hpp"
+#include "phalanx/ipsec/esp_engine.hpp"
+#include "phalanx/net/packet_parser.hpp"
+
+namespace phalanx::ipsec {
+
+inline constexpr std::uint8_t kOuterHopLimit = 64;
+// 2^64 - 1 is kept free, so that the next number always exists.
+inline constexpr std::uint64_t kLastSequence64 = ~std::uint64_t{0} - 1;
+
+[[nodiscard]] constexpr bool is_combined(EspAlgorithm algorithm) noexcept {
+  return algorithm <= EspAlgorithm::ChaCha20Poly1305;
+}
+static_assert([] {
+  for (const auto& row : kEspAlgorithms) {
+    if (row.combined() != is_combined(row.algorithm)) return false;
+    if (row.combined() && (row.iv_bytes != 8 || row.icv_bytes != 16 || row.block_bytes != 4)) {
+      return false;
+    }
+    if (!row.combined() && (row.iv_bytes != 16 || row.block_bytes != 16)) return false;
+  }
+  return true;
+}());
+
+// One combined-mode packet of a burst between its two passes: what the crypto call needs.
+struct AeadOp {
+  EspPacket* packet;
+  const void* key;
+  std::uint8_t* body;  // first byte after the IV
+  std::uint32_t body_bytes;
+  std::uint32_t aad_bytes;
+  const std::uint8_t* aad;
+  std::array<std::uint8_t, 12> nonce;  // salt | IV
+  std::array<std::uint8_t, 12>
+      esn_aad;  // SPI | high | low: RFC 4106 5, when 64-bit numbers are used
+  EspAlgorithm algorithm;
+};
+
+// RFC 4106 5, RFC 7634 2.1: SPI and number as they stand in the packet, or with the high bits.
+inline void set_aad(AeadOp& op, const std::uint8_t* esp, bool esn,
+                    std::uint64_t sequence) noexcept {
+  if (!esn) {
+    op.aad = esp;
+    op.aad_bytes = 8;
+    return;
+  }
+  const base::be64 number(sequence);
+  std::memcpy(op.esn_aad.data(), esp, 4);
+  std::memcpy(op.esn_aad.data() + 4, &number, 8);
+  op.aad = op.esn_aad.data();
+  op.aad_bytes = 12;
+}
+
+// A CBC+HMAC packet while the multi-buffer manager has it, and until it is collected.
+struct CbcSlot {
+  EspPacket packet;
+  std::uint8_t* esp = nullptr;   // ESP header
+  std::uint32_t body_bytes = 0;  // ciphertext without IV and ICV
+  std::array<std::uint8_t, 32> received_icv{};
+  std::array<std::uint8_t, 32> computed_icv{};
+};
+
+// The packets of one direction in the order in which they were submitted. The manager returns jobs
+// in that order too, so three positions tell all.
+struct CbcRing {
+  static constexpr std::uint32_t kMask = EspEngine::kMaxPending - 1;
+  static_assert((EspEngine::kMaxPending & kMask) == 0);
+
+  std::array<CbcSlot, EspEngine::kMaxPending> slots;
+  std::uint32_t submitted = 0;
+  std::uint32_t completed = 0;
+  std::uint32_t collected = 0;
+
+  [[nodiscard]] bool full() const noexcept {
+    return submitted - collected == EspEngine::kMaxPending;
+  }
+  [[nodiscard]] CbcSlot& at(std::uint32_t position) noexcept { return slots[position & kMask]; }
+};
+
+struct EspEngine::Impl {
+  Manager one_shot;  // GCM, ChaCha20-Poly1305 and IVs: everything that is done at once
+  Manager cbc_out;
+  Manager cbc_in;
+  GcmKeyLines key_lines;
+  // By algorithm; nullptr for those that are not GCM.
+  std::array<aes_gcm_enc_dec_t, kNumEspAlgorithms> seal{};
+  std::array<aes_gcm_enc_dec_t, kNumEspAlgorithms> open{};
+  alignas(base::kCacheLine) gcm_context_data gcm_context{};
+  CbcRing out_ring;
+  CbcRing in_ring;
+  // As many as can ask in between two bursts: raises of a burst and of what it completed.
+  std::array<LeaseRaise, 4 * kBurst> raise_list{};
+  std::size_t num_raises = 0;
+
+  Impl(Manager one_shot_manager, Manager out_manager, Manager in_manager) noexcept;
+
+  // Asks the cache for the lines of a key that a packet needs.
+  void prefetch_key(EspAlgorithm algorithm, const void* key,
+                    std::size_t body_bytes) const noexcept {
+    if (algorithm == EspAlgorithm::ChaCha20Poly1305) {
+      __builtin_prefetch(key);
+      return;
+    }
+    // AES-128, 192 and 256 have 10, 12 and 14 rounds.
+    key_lines.prefetch(key, 10 + 2 * static_cast<std::uint32_t>(algorithm), body_bytes);
+  }
+};
+
+// The burst functions of the engine, one direction or class of algorithm a file.
+struct EspStages {
+  using Impl = EspEngine::Impl;
+
+  static void encrypt(Impl& engine, std::span<EspPacket> packets) noexcept;
+  static void decrypt(Impl& engine, std::span<EspPacket> packets) noexcept;
+
+  // CBC+HMAC. The packets carry SAs of such algorithms; each leaves with a verdict.
+  static void submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept;
+  static void submit_decrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept;
+  static void flush(Impl& engine) noexcept;
+  // A job of the manager is finished.
+  static void on_encrypted(Impl& engine, const IMB_JOB& job) noexcept;
+  static void on_decrypted(Impl& engine, const IMB_JOB& job) noexcept;
+
+  // ChaCha20-Poly1305; the tag is 16 bytes. False: the library refused.
+  static bool chacha_seal(Impl& engine, const AeadOp& op, std::uint8_t* tag) noexcept;
+  static bool chacha_open(Impl& engine, const AeadOp& op, std::uint8_t* tag) noexcept;
+
+  // Outbound: claims number and IV of one packet and writes everything around the payload but the
+  // IV and the ICV. False: the verdict says why.
+  struct Sealing {
+    std::uint8_t* esp;  // ESP header; followed by kIvBytes and the body
+    std::uint32_t body_bytes;
+    std::uint64_t sequence;
+    std::uint64_t iv;  // node | boot | counter, masked for counter modes
+  };
+  template <std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
+  static bool encapsulate(Impl& engine, EspPacket& packet, std::uint32_t icv_bytes,
+                          Sealing& out) noexcept;
+  static EspVerdict why_not(Impl& engine, OutboundSa& sa, std::uint32_t outer_bytes,
+                            bool room) noexcept;
+  static std::uint8_t* write_outer(const OutboundSa& sa, const EspPacket& packet, std::uint8_t* esp,
+                                   std::uint32_t outer_bytes, std::uint64_t sequence) noexcept;
+
+  // Inbound: the packet's number, checked against the window (RFC 4303 3.4.3).
+  static bool admit(EspPacket& packet) noexcept;
+  // Inbound, ICV verified: moves the window, takes trailer and padding off, checks the inner packet
+  // and the lease, and leaves the final verdict. `body` is decrypted.
+  static void finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
+                     std::uint32_t body_bytes) noexcept;
+  static void refuse_replay(EspPacket& packet, InboundSa& sa, ReplayVerdict verdict) noexcept;
+  static bool selected(const InboundSa& sa, const net::IpView& view,
+                       const std::uint8_t* inner) noexcept;
+
+  template <typename Sa>
+  static void refuse(EspPacket& packet, Sa& sa, EspVerdict verdict) noexcept {
+    packet.verdict = verdict;
+    sa.errors_[static_cast<std::size_t>(verdict)].add(1);
+  }
+
+  // Notes that the lease of the SA is to be raised. Asks again later when the list is full.
+  static void raise_if_due(Impl& engine, OutboundSa& sa, std::uint64_t number) noexcept {
+    if (engine.num_raises < engine.raise_list.size() && sa.gate_.wants_raise(number)) [[unlikely]] {
+      engine.raise_list[engine.num_raises++] = {Direction::Outbound, sa.index_, {.out_sa = &sa}};
+    }
+  }
+  static void raise_if_due(Impl& engine, InboundSa& sa, std::uint64_t number) noexcept {
+    if (engine.num_raises < engine.raise_list.size() && sa.gate_.wants_raise(number)) [[unlikely]] {
+      engine.raise_list[engine.num_raises++] = {Direction::Inbound, sa.index_, {.in_sa = &sa}};
+    }
+  }
+};
+
+}  // namespace phalanx::ipsec
