@@ -141,32 +141,47 @@ def check_pings(site, checks):
 
 
 def iperf(site, family, seconds, *options):
-    """Gbit/s received."""
+    """(Gbit/s, bytes received)."""
     done = site.host["left"].run("iperf3", "-J", "-c", HOSTS["right"][family], "-t", str(seconds),
                                  *options, check=False, timeout=seconds + 60)
     try:
-        report = json.loads(done.stdout)
-        return report["end"]["sum_received"]["bits_per_second"] / 1e9
+        report = json.loads(done.stdout)["end"]["sum_received"]
+        return report["bits_per_second"] / 1e9, report["bytes"]
     except (ValueError, KeyError) as error:
         raise netns.LabError(f"iperf3: {done.stdout[-2000:]}{done.stderr}") from error
 
 
 def check_iperf(site, checks, seconds):
-    """Returns {description: Gbit/s}."""
-    rates = {}
+    """Returns rows for the quickstart's table: packets and drops are those of both gateways."""
+    rows = []
     site.host["right"].start("iperf3", "-s")
     time.sleep(0.3)
     for family in (4, 6):
         for options, way in (((), "left to right"), (("-R",), "right to left")):
-            what = f"TCP over IPv{family}, {way}"
+            what = f"live TCP, IPv{family}, {way}"
+            before = {side: counters.totals(site.daemons[side]) for side in SIDES}
             try:
-                rates[what] = iperf(site, family, seconds, *options)
-                checks.add(f"{what}: {rates[what]:.3f} Gbit/s",
-                           None if rates[what] > 0.001 else "stalled")
+                rate, received = iperf(site, family, seconds, *options)
             except netns.LabError as error:
                 checks.add(what, error)
+                continue
+            checks.add(f"{what}: {rate:.3f} Gbit/s", None if rate > 0.001 else "stalled")
+            rows.append({"step": what, "bytes": received, "gbit_per_second": rate,
+                         **traffic_since(site, before)})
             time.sleep(0.2)  # the server becomes free for the next client
-    return rates
+    return rows
+
+
+def traffic_since(site, before):
+    """Packets that entered the left gateway, and what either dropped, since `before`."""
+    drops = {}
+    for side in SIDES:
+        for reason, count in counters.totals(site.daemons[side]).drops.items():
+            new = count - before[side].drops.get(reason, 0)
+            if new:
+                drops[reason] = drops.get(reason, 0) + new
+    packets = counters.totals(site.daemons["left"]).rx - before["left"].rx
+    return {"packets": packets, "drops": drops}
 
 
 def check_only_esp(path, checks):
@@ -259,7 +274,7 @@ def run(folder, algorithm, seconds, workers):
             check_pings(site, checks)
             netns.stop_process(dump)
             check_only_esp(capture, checks)
-            rates = check_iperf(site, checks, seconds)
+            rows = check_iperf(site, checks, seconds)
             check_books(site, checks)
             for side in SIDES:
                 check_restart(site, checks, side)
@@ -267,7 +282,7 @@ def run(folder, algorithm, seconds, workers):
             check_stop(site, checks)
         finally:
             site.close()
-    return checks, rates
+    return checks, rows
 
 
 def main():
@@ -275,13 +290,13 @@ def main():
     parser.add_argument("--algorithm", default="aes128gcm16", choices=algorithms.BY_NAME)
     parser.add_argument("--seconds", type=int, default=2, help="of each iperf3 run")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--rates", metavar="FILE", help="write the Gbit/s there as JSON")
+    parser.add_argument("--rows", metavar="FILE", help="write the iperf3 results there as JSON")
     options = parser.parse_args()
     netns.require_root_and("ip", "ethtool", "ping", "iperf3", "tcpdump")
     folder = tempfile.mkdtemp(prefix="plx-live-")
-    checks, rates = run(folder, options.algorithm, options.seconds, options.workers)
-    if options.rates:
-        pathlib.Path(options.rates).write_text(json.dumps(rates), encoding="ascii")
+    checks, rows = run(folder, options.algorithm, options.seconds, options.workers)
+    if options.rows:
+        pathlib.Path(options.rows).write_text(json.dumps(rows), encoding="ascii")
     status = checks.summary()
     if status == 0:
         shutil.rmtree(folder)
