@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Phalanx Authors
-"""Writes ip_packets.txt and the packet fuzz corpus; needs scapy (python3-scapy).
+"""Writes ip_packets.txt and the packet fuzz corpus's named files; needs scapy (python3-scapy).
 
 Packets are built by scapy, and what our parser should say of them is read from scapy's own
 dissection of the built bytes. Run it again only to add rows; both outputs are tracked.
