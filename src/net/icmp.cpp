@@ -29,9 +29,6 @@ struct Envelope {
 constexpr std::size_t ip_header_bytes(Family family) noexcept {
   return family == Family::V4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
 }
-constexpr std::uint8_t icmp_protocol(Family family) noexcept {
-  return family == Family::V4 ? kProtoIcmp : kProtoIcmpv6;
-}
 
 // RFC 4443 2.3: only ICMPv6 covers a pseudo header.
 std::uint32_t initial_sum(const IpAddress& source, const IpAddress& destination,
