@@ -8,8 +8,6 @@
 namespace phalanx::net::detail {
 namespace {
 
-constexpr std::uint32_t kMaxPacketBytes = 65535;
-
 // RFC 8200 4.3, 4.4, 4.6: the common start of the extension headers that are skipped.
 struct ExtensionHeader {
   std::uint8_t next_header;
@@ -56,15 +54,6 @@ bool bad_addresses_v6(const Ipv6Header& header) noexcept {
          destination.is_loopback();
 }
 
-// `packet` ends where the IP packet does.
-void read_ports(std::span<const std::byte> packet, IpView& view) noexcept {
-  if (!view.first_fragment || !carries_ports(view.protocol)) return;
-  if (packet.size() - view.l4_offset < 4) return;
-  view.has_ports = true;
-  view.source_port = wire_u16(packet, view.l4_offset);
-  view.destination_port = wire_u16(packet, view.l4_offset + 2U);
-}
-
 IpView parse_v4(std::span<const std::byte> bytes) noexcept {
   const auto* header = base::view_as<Ipv4Header>(bytes);
   if (header == nullptr) return refuse(IpFault::Truncated);
@@ -81,7 +70,7 @@ IpView parse_v4(std::span<const std::byte> bytes) noexcept {
   const auto fragment = header->fragment.host();
   const std::uint32_t offset = (fragment & Ipv4Header::kOffsetMask) * 8U;
   // RFC 791 3.2: no reassembled packet is longer than 65535; its header is at least this one's.
-  if (offset + total_length > kMaxPacketBytes) return refuse(IpFault::BadHeader);
+  if (offset + total_length > kMaxIpPacketBytes) return refuse(IpFault::BadHeader);
 
   IpView view;
   view.version = 4;
@@ -95,7 +84,7 @@ IpView parse_v4(std::span<const std::byte> bytes) noexcept {
   view.total_length = total_length;
   view.l4_offset = static_cast<std::uint16_t>(header_length);
   if (view.fragment) view.fragment_id = header->identification.host();
-  read_ports(packet, view);
+  if (view.first_fragment) read_ports(packet, view);
   return view;
 }
 
@@ -105,12 +94,9 @@ IpFault walk_extension_headers(std::span<const std::byte> packet, IpView& view) 
   std::size_t at = first;
   for (int walked = 0;; ++walked) {
     view.l4_offset = static_cast<std::uint16_t>(at);
+    if (!is_extension_header(view.protocol)) return IpFault::Ok;
     const bool hop_by_hop = view.protocol == kProtoHopByHop;
     const bool fragment = view.protocol == kProtoFragment;
-    if (!hop_by_hop && !fragment && view.protocol != kProtoRouting &&
-        view.protocol != kProtoDestOptions) {
-      return IpFault::Ok;
-    }
     if (walked == kMaxExtensionHeaders) return IpFault::TooManyHeaders;
     const auto rest = packet.size() - at;
     std::size_t length = sizeof(FragmentHeader);
@@ -120,7 +106,7 @@ IpFault walk_extension_headers(std::span<const std::byte> packet, IpView& view) 
       const auto flags = header->offset_flags.host();
       const std::uint32_t offset = flags & FragmentHeader::kOffsetMask;
       // RFC 8200 4.5: the payload length of the whole would not fit.
-      if (offset + (rest - length) > kMaxPacketBytes) return IpFault::BadHeader;
+      if (offset + (rest - length) > kMaxIpPacketBytes) return IpFault::BadHeader;
       view.protocol = header->next_header;
       view.fragment |= offset != 0 || (flags & FragmentHeader::kMoreFragments) != 0;
       if (view.fragment) view.fragment_id = header->identification.host();
@@ -147,8 +133,7 @@ IpView parse_v6(std::span<const std::byte> bytes) noexcept {
   if (header == nullptr) return refuse(IpFault::Truncated);
   const std::size_t total_length = sizeof(Ipv6Header) + header->payload_length.host();
   if (total_length > bytes.size()) return refuse(IpFault::Truncated);
-  // No port carries packets this long; lengths here have 16 bits.
-  if (total_length > kMaxPacketBytes) return refuse(IpFault::BadHeader);
+  if (total_length > kMaxIpPacketBytes) return refuse(IpFault::BadHeader);
   if (bad_addresses_v6(*header)) return refuse(IpFault::BadAddress);
   const auto packet = bytes.first(total_length);
 
@@ -162,7 +147,7 @@ IpView parse_v6(std::span<const std::byte> bytes) noexcept {
   view.l4_offset = sizeof(Ipv6Header);
   const auto fault = walk_extension_headers(packet, view);
   if (fault != IpFault::Ok) return refuse(fault);
-  read_ports(packet, view);
+  if (view.first_fragment) read_ports(packet, view);
   return view;
 }
 

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -60,9 +61,18 @@ inline constexpr int kMaxExtensionHeaders = 8;
   return protocol == kProtoTcp || protocol == kProtoUdp || protocol == kProtoSctp;
 }
 
+// The extension headers that are walked, RFC 8200 4.
+[[nodiscard]] constexpr bool is_extension_header(std::uint8_t protocol) noexcept {
+  return protocol == kProtoHopByHop || protocol == kProtoRouting || protocol == kProtoFragment ||
+         protocol == kProtoDestOptions;
+}
+
 namespace detail {
 
-// Everything but the common case below.
+// Lengths here have 16 bits, and no port carries longer packets.
+inline constexpr std::uint32_t kMaxIpPacketBytes = 65535;
+
+// Everything but the common cases below.
 [[nodiscard]] IpView parse_any_ip_packet(std::span<const std::byte> bytes) noexcept;
 
 // The caller has proved that offset + 2 bytes are there.
@@ -88,6 +98,13 @@ namespace detail {
   return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
+inline void read_ports(std::span<const std::byte> bytes, IpView& view) noexcept {
+  if (!carries_ports(view.protocol) || view.total_length - view.l4_offset < 4) return;
+  view.has_ports = true;
+  view.source_port = wire_u16(bytes, view.l4_offset);
+  view.destination_port = wire_u16(bytes, view.l4_offset + 2U);
+}
+
 // Fills `view` when the packet is plain IPv4: no options, no fragment, no fault. A false says
 // nothing: parse_any_ip_packet decides.
 [[nodiscard]] inline bool parse_plain_ipv4(std::span<const std::byte> bytes,
@@ -111,11 +128,35 @@ namespace detail {
   view.dont_fragment = (fragment & Ipv4Header::kDontFragment) != 0;
   view.total_length = total_length;
   view.l4_offset = sizeof(Ipv4Header);
-  if (carries_ports(header->protocol) && total_length >= sizeof(Ipv4Header) + 4) {
-    view.has_ports = true;
-    view.source_port = wire_u16(bytes, sizeof(Ipv4Header));
-    view.destination_port = wire_u16(bytes, sizeof(Ipv4Header) + 2);
+  read_ports(bytes, view);
+  return true;
+}
+
+// The same for IPv6 without extension headers.
+[[nodiscard]] inline bool parse_plain_ipv6(std::span<const std::byte> bytes,
+                                           IpView& view) noexcept {
+  const auto* header = base::view_as<Ipv6Header>(bytes);
+  if (header == nullptr || header->version_class_flow.host() >> 28 != 6) return false;
+  const std::size_t total_length = sizeof(Ipv6Header) + header->payload_length.host();
+  if (total_length > bytes.size() || total_length > kMaxIpPacketBytes) return false;
+  if (is_extension_header(header->next_header)) return false;
+  // Addresses that may be bad: 0000::/16 and a multicast source.
+  const auto first_word = [](const std::array<std::uint8_t, 16>& address) {
+    return static_cast<unsigned>(address[0] | address[1]);
+  };
+  if (header->source[0] == 0xff || first_word(header->source) == 0 ||
+      first_word(header->destination) == 0) {
+    return false;
   }
+
+  view.version = 6;
+  view.protocol = header->next_header;
+  view.traffic_class = header->traffic_class();
+  view.ttl = header->hop_limit;
+  view.dont_fragment = true;
+  view.total_length = static_cast<std::uint16_t>(total_length);
+  view.l4_offset = sizeof(Ipv6Header);
+  read_ports(bytes, view);
   return true;
 }
 
@@ -124,8 +165,9 @@ namespace detail {
 // Parses the IP packet that starts at bytes[0]. Never reads past bytes. Pure; any thread.
 [[nodiscard]] inline IpView parse_ip_packet(std::span<const std::byte> bytes) noexcept {
   IpView view;
-  if (detail::parse_plain_ipv4(bytes, view)) [[likely]]
+  if (detail::parse_plain_ipv4(bytes, view) || detail::parse_plain_ipv6(bytes, view)) {
     return view;
+  }
   return detail::parse_any_ip_packet(bytes);
 }
 
