@@ -9,6 +9,7 @@ the gateway's own neighbour discovery and ICMP on a public port.
 """
 
 import dataclasses
+import os
 import pathlib
 import struct
 import sys
@@ -73,7 +74,7 @@ class Bench:
         self.ivs = set()  # (gateway, SPI, IV) of everything any run sent
 
     def config(self, name, workers=1):
-        return config_writer.GatewayConfig(f"plx-{self.folder.name}-{name}", self.folder / name,
+        return config_writer.GatewayConfig(f"plx-{os.getpid()}-{name}", self.folder / name,
                                            workers)
 
     def start(self, config, inputs, new_state=None):

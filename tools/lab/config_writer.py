@@ -47,7 +47,7 @@ class GatewayConfig:
             "idle_sleep": {"enabled": True, "after_empty_polls": 64, "sleep_us": 50},
             # Keys are published only in the sense that they derive from names in this tree.
             "published_keys": True,
-            "limits": {"mbufs": 4096, "flow_cache_entries": 4096},
+            "limits": {"mbufs": 8192, "flow_cache_entries": 4096},
             "ports": [], "routes": [], "neighbors": [], "sas": [], "policies": [],
         }
 
