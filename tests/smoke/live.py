@@ -229,6 +229,46 @@ def pings_during_restart(site, restart):
     return later[0] - ready if later else None
 
 
+def check_unique(path, checks):
+    """P1 and P2 on the wire, over crashes: no SA repeats a sequence number or an IV."""
+    numbers, ivs, repeated = set(), set(), []
+    for packet in pcap.ip_packets(pcap.read(path)):
+        if pcap.protocol(packet) != pcap.PROTO_ESP:
+            continue
+        spi, number = pcap.esp_spi_seq(packet)
+        iv = pcap.payload(packet)[8:16]
+        if (spi, number) in numbers or (spi, iv) in ivs:
+            repeated.append(f"SPI 0x{spi:08x} number {number} IV {iv.hex()}")
+        numbers.add((spi, number))
+        ivs.add((spi, iv))
+    problem = "\n".join(repeated[:10]) or (None if len(numbers) > 100 else "too little traffic")
+    checks.add(f"no number or IV repeats over crashes ({len(numbers)} packets)", problem)
+
+
+def check_restarts(site, checks):
+    """Each gateway is killed under traffic: hundreds of pings a second over IPv6, one over IPv4."""
+    capture = site.folder / "restarts.pcap"
+    dump = start_capture(site, capture)
+    flood = site.host["left"].start("ping", "-n", "-q", "-i0.004", HOSTS["right"][6])
+    for side in SIDES:
+        check_restart(site, checks, side)
+    netns.stop_process(flood)
+    netns.stop_process(dump)
+    check_unique(capture, checks)
+
+
+def start_capture(site, path):
+    """Everything between the gateways, until the process is stopped."""
+    dump = site.gateway["left"].start("tcpdump", "-i", "pub0", "-Z", "root", "-U",
+                                      "--immediate-mode", "-w", str(path))
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise netns.LabError("tcpdump did not start")
+        time.sleep(0.05)
+    return dump
+
+
 def check_restart(site, checks, side):
     """SIGKILL and start again: the same SAs go on with the state on disk."""
     def restart():
@@ -268,16 +308,13 @@ def run(folder, algorithm, seconds, workers):
             for side in SIDES:
                 site.start(side)
             capture = pathlib.Path(folder) / "between.pcap"
-            dump = site.gateway["left"].start("tcpdump", "-i", "pub0", "-Z", "root", "-U",
-                                              "--immediate-mode", "-w", str(capture))
-            time.sleep(0.5)
+            dump = start_capture(site, capture)
             check_pings(site, checks)
             netns.stop_process(dump)
             check_only_esp(capture, checks)
             rows = check_iperf(site, checks, seconds)
             check_books(site, checks)
-            for side in SIDES:
-                check_restart(site, checks, side)
+            check_restarts(site, checks)
             check_books(site, checks)
             check_stop(site, checks)
         finally:
