@@ -2,28 +2,23 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <span>
+#include <vector>
 
 namespace phalanx::test {
 
 // A copy of some bytes in a heap block of exactly their size: under AddressSanitizer a read of the
-// byte behind them ends the program. Length 0 is a block of its own too.
+// byte behind them ends the program.
 class ExactBuffer {
  public:
-  explicit ExactBuffer(std::span<const std::byte> from)
-      : block_(std::make_unique<std::byte[]>(from.size())), size_(from.size()) {
-    std::copy(from.begin(), from.end(), block_.get());
-  }
+  explicit ExactBuffer(std::span<const std::byte> from) : block_(from.begin(), from.end()) {}
 
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {block_.get(), size_}; }
-  [[nodiscard]] std::span<std::byte> writable() noexcept { return {block_.get(), size_}; }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return block_; }
+  [[nodiscard]] std::span<std::byte> writable() noexcept { return block_; }
 
  private:
-  std::unique_ptr<std::byte[]> block_;
-  std::size_t size_;
+  std::vector<std::byte> block_;  // a range constructor allocates exactly its length
 };
 
 }  // namespace phalanx::test
