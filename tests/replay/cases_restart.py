@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Phalanx Authors
 """A gateway that comes back, after a stop or a crash: no number and no IV is used twice (the
-harness compares the IVs of all runs), nothing old is let in, and without its state it stays down."""
+harness compares the IVs of all runs), nothing old is let in; without its state it stays down."""
 
 import pathlib
 import shutil

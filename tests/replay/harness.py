@@ -172,7 +172,7 @@ def check_packets(got, wanted, what):
 
 
 def check_sequences(packets, spi, first=1):
-    """The SA numbered its packets first, first + 1, ... in the order they left. Returns how many."""
+    """The SA numbered its packets first, first + 1, ... in the order they left; how many."""
     numbers = [number for one, number in map(pcap.esp_spi_seq, packets) if one == spi]
     check_equal(numbers, list(range(first, first + len(numbers))),
                 f"sequence numbers of SPI 0x{spi:08x}")

@@ -63,7 +63,8 @@ def addresses_with_prefix(by_family):
 
 def add_ports(config, private, private_mac, public, public_mac, **public_more):
     config.port("private", "", "private", addresses_with_prefix(private), mac=private_mac)
-    config.port("public", "", "public", addresses_with_prefix(public), mac=public_mac, **public_more)
+    config.port("public", "", "public", addresses_with_prefix(public), mac=public_mac,
+                **public_more)
 
 
 def left_gateway(bench, tunnel, protect=True, workers=1, replay_window=64, **public_more):
