@@ -112,7 +112,9 @@ void Worker::punt(rte_mbuf* packet, PuntReason reason, std::uint8_t port, std::u
 
 void Worker::punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port,
                                 const net::IpAddress& next_hop) noexcept {
-  meta_of(packet).next_hop = next_hop;
+  auto& meta = meta_of(packet);
+  meta.next_hop = next_hop;
+  meta.ingress = private_port_;
   punt(packet, PuntReason::NeighborMiss, port, 0, false);
 }
 

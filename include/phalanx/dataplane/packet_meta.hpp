@@ -40,6 +40,7 @@ struct PacketMeta {
   PacketTask task = PacketTask::Punt;
   PuntReason punt = PuntReason::Local;
   std::uint8_t port = 0;          // logical port: ingress, or egress for Transmit
+  std::uint8_t ingress = 0;       // Punt NeighborMiss: the port it came in by, `port` the one it leaves by
   AdjacencyIndex adjacency;
   std::uint16_t l3_offset = 0;    // from the mbuf's data
   std::uint16_t l4_offset = 0;    // Decrypt: the ESP header, from the mbuf's data

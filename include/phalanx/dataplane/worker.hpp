@@ -221,7 +221,6 @@ class Worker {
   // worker.cpp
   void run_lists() noexcept;
   void finish_iteration() noexcept;
-  void drop_ring(dpdk::PacketRing* ring) noexcept;
   void idle(unsigned empty_polls) noexcept;
 
   const WorkerSetup setup_;

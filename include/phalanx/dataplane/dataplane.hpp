@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/base/result.hpp"
+#include "phalanx/dataplane/capture_filter.hpp"
+#include "phalanx/dataplane/config.hpp"
+#include "phalanx/dataplane/tables.hpp"
+#include "phalanx/dataplane/worker.hpp"
+#include "phalanx/dpdk/device.hpp"
+#include "phalanx/dpdk/mempool.hpp"
+#include "phalanx/dpdk/quiescence.hpp"
+#include "phalanx/dpdk/ring.hpp"
+
+namespace phalanx::dataplane {
+
+// Everything DPDK of one gateway: devices, buffers, queues, tables and workers. Made and destroyed
+// by the control thread, in this order:
+//   open() -> tables filled (set_*) -> start() -> traffic -> stop() -> destroyed.
+class Dataplane {
+ public:
+  static base::Result<std::unique_ptr<Dataplane>, std::string> open(const Config& config,
+                                                                    const base::Clock& clock);
+  ~Dataplane();
+  Dataplane(const Dataplane&) = delete;
+  Dataplane& operator=(const Dataplane&) = delete;
+
+  // Before start(). Routes and their targets come from the control thread, which has given each
+  // gateway its row of the adjacency table.
+  base::Result<base::Ok, std::string> set_routes(std::span<const Route> routes,
+                                                 std::vector<RouteTarget> targets);
+  base::Result<base::Ok, std::string> set_policies(std::span<const ipsec::Policy> policies);
+  base::Result<base::Ok, std::string> set_sas(std::unique_ptr<ipsec::SaStore> sas);
+  void set_bucket_key(const net::BucketHash::Key& key);
+  void set_fixed_neighbor(AdjacencyIndex index, const FixedNeighbor& neighbor);
+
+  // Launches a worker on each of its lcores. flow_seed: unpredictable.
+  base::Result<base::Ok, std::string> start(std::uint64_t flow_seed);
+  // Workers finish what they have and end. Idempotent.
+  void stop() noexcept;
+
+  [[nodiscard]] Tables& tables() noexcept { return tables_; }
+  [[nodiscard]] const Tables& tables() const noexcept { return tables_; }
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] dpdk::Quiescence& quiescence() noexcept { return quiescence_; }
+  [[nodiscard]] CaptureSwitch& capture() noexcept { return capture_; }
+  [[nodiscard]] const CaptureSwitch& capture() const noexcept { return capture_; }
+  [[nodiscard]] std::size_t num_workers() const noexcept { return links_.size(); }
+  [[nodiscard]] const Worker& worker(std::size_t index) const noexcept {
+    return *links_[index].worker;
+  }
+  [[nodiscard]] std::span<const dpdk::Device> devices() const noexcept { return devices_; }
+  [[nodiscard]] dpdk::Mempool& pool() noexcept { return pool_; }
+  [[nodiscard]] const dpdk::Mempool& pool() const noexcept { return pool_; }
+
+  // Control thread's ends of the queues.
+  unsigned pop_punted(std::size_t worker, std::span<rte_mbuf*> packets) noexcept;
+  [[nodiscard]] bool push_to_worker(std::size_t worker, rte_mbuf* packet) noexcept;
+  unsigned pop_captured(std::size_t worker, std::span<rte_mbuf*> packets) noexcept;
+  [[nodiscard]] bool pop_raise(std::size_t worker, ipsec::Direction& direction,
+                               std::uint32_t& index) noexcept;
+  // Held packets get another try; after leases were published.
+  void announce_leases() noexcept;
+
+ private:
+  struct Link {
+    std::optional<dpdk::PacketRing> to_control;
+    std::optional<dpdk::PacketRing> from_control;
+    std::optional<dpdk::PacketRing> to_capture;
+    std::optional<RaiseRing> raises;
+    std::vector<std::optional<dpdk::PacketRing>> to_peers;  // by worker
+    std::unique_ptr<Worker> worker;
+    Dataplane* owner = nullptr;
+    unsigned lcore = 0;
+  };
+
+  Dataplane(const Config& config, const base::Clock& clock, dpdk::Mempool pool,
+            dpdk::Mempool capture_pool, dpdk::Quiescence quiescence);
+  base::Result<base::Ok, std::string> open_devices();
+  void fill_ports();
+  base::Result<base::Ok, std::string> make_queues();
+  base::Result<base::Ok, std::string> make_worker(std::size_t index, std::uint64_t flow_seed);
+  static int run_worker(void* link) noexcept;
+
+  Config config_;
+  const base::Clock& clock_;
+  dpdk::Mempool pool_;
+  dpdk::Mempool capture_pool_;
+  dpdk::Quiescence quiescence_;
+  std::vector<dpdk::Device> devices_;
+  std::vector<std::string> device_names_;
+  CaptureSwitch capture_;
+  Tables tables_;
+  std::vector<Link> links_;
+  std::atomic<bool> stop_{false};
+  bool running_ = false;
+};
+
+}  // namespace phalanx::dataplane
