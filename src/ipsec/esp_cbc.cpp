@@ -101,9 +101,11 @@ std::uint32_t next_jobs(EspEngine::Impl& engine, IMB_MGR& manager, Jobs& jobs, s
   auto count = manager.get_next_burst(&manager, wanted, jobs.data());
   if (count == wanted) [[likely]]
     return count;
-  Jobs finished;
-  const auto num_finished = manager.flush_burst(&manager, wanted, finished.data());
-  for (std::uint32_t i = 0; i < num_finished; ++i) on_job(engine, *finished[i]);
+  for (std::uint32_t i = 0; i < wanted; ++i) {
+    const auto* job = manager.flush_job(&manager);
+    if (job == nullptr) break;
+    on_job(engine, *job);
+  }
   return manager.get_next_burst(&manager, wanted, jobs.data());
 }
 
@@ -201,11 +203,9 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
 
 void EspStages::flush(Impl& engine) noexcept {
   const auto drain = [&](IMB_MGR& manager, OnJob on_job) {
-    Jobs jobs;
-    while (const auto count = manager.flush_burst(&manager, static_cast<std::uint32_t>(jobs.size()),
-                                                  jobs.data())) {
-      for (std::uint32_t i = 0; i < count; ++i) on_job(engine, *jobs[i]);
-    }
+    // Not flush_burst: in release 1.3 it returns jobs a second time when it empties the queue at
+    // the place where the queue wraps round, which would send packets twice.
+    while (const auto* job = manager.flush_job(&manager)) on_job(engine, *job);
   };
   drain(*engine.cbc_out, &on_encrypted);
   drain(*engine.cbc_in, &on_decrypted);

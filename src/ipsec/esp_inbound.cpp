@@ -152,6 +152,26 @@ void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
   }
 }
 
+inline void EspStages::open_op(Impl& engine, AeadOp& op) noexcept {
+  const auto gcm = engine.open[static_cast<std::size_t>(op.algorithm)];
+  op.refused = false;
+  if (gcm != nullptr) [[likely]] {
+    gcm(static_cast<const gcm_key_data*>(op.key), &engine.gcm_context, op.body, op.body,
+        op.body_bytes, op.nonce.data(), op.aad, op.aad_bytes, op.tag.data(), op.tag.size());
+  } else {
+    op.refused = !chacha_open(engine, op, op.tag.data());
+  }
+}
+
+inline void EspStages::verify_and_finish(Impl& engine, const AeadOp& op) noexcept {
+  if (op.refused || !equal_16(op.tag.data(), op.body + op.body_bytes)) [[unlikely]] {
+    refuse(*op.packet, *op.packet->in_sa,
+           op.refused ? EspVerdict::CryptoError : EspVerdict::AuthFailed);
+    return;
+  }
+  finish(engine, *op.packet, op.body, op.body_bytes);
+}
+
 void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   std::array<AeadOp, EspEngine::kBurst> ops;
   std::array<EspPacket*, EspEngine::kBurst> cbc;
@@ -185,23 +205,13 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     set_aad(op, packet.data, (sa.flags_ & InboundSa::kEsn) != 0, packet.sequence);
   }
 
+  // Each packet is finished after the next one is decrypted: read at once, its header and tag would
+  // still be in the store buffer, in stores too wide to forward from.
   for (std::size_t i = 0; i < num_ops; ++i) {
-    const auto& op = ops[i];
-    std::array<std::uint8_t, 16> tag;
-    const auto gcm = engine.open[static_cast<std::size_t>(op.algorithm)];
-    if (gcm != nullptr) [[likely]] {
-      gcm(static_cast<const gcm_key_data*>(op.key), &engine.gcm_context, op.body, op.body,
-          op.body_bytes, op.nonce.data(), op.aad, op.aad_bytes, tag.data(), 16);
-    } else if (!chacha_open(engine, op, tag.data())) {
-      refuse(*op.packet, *op.packet->in_sa, EspVerdict::CryptoError);
-      continue;
-    }
-    if (!equal_16(tag.data(), op.body + op.body_bytes)) [[unlikely]] {
-      refuse(*op.packet, *op.packet->in_sa, EspVerdict::AuthFailed);
-      continue;
-    }
-    finish(engine, *op.packet, op.body, op.body_bytes);
+    open_op(engine, ops[i]);
+    if (i != 0) verify_and_finish(engine, ops[i - 1]);
   }
+  if (num_ops != 0) verify_and_finish(engine, ops[num_ops - 1]);
   if (num_cbc != 0) submit_decrypt(engine, std::span(cbc).first(num_cbc));
 }
 

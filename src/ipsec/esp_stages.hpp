@@ -44,7 +44,9 @@ struct AeadOp {
   std::array<std::uint8_t, 12> nonce;  // salt | IV
   std::array<std::uint8_t, 12>
       esn_aad;  // SPI | high | low: RFC 4106 5, when 64-bit numbers are used
+  std::array<std::uint8_t, 16> tag;  // inbound: the computed one
   EspAlgorithm algorithm;
+  bool refused;  // inbound: the library did not do it
 };
 
 // RFC 4106 5, RFC 7634 2.1: SPI and number as they stand in the packet, or with the high bits.
@@ -158,6 +160,8 @@ struct EspStages {
   // and the lease, and leaves the final verdict. `body` is decrypted.
   static void finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
                      std::uint32_t body_bytes) noexcept;
+  static void open_op(Impl& engine, AeadOp& op) noexcept;
+  static void verify_and_finish(Impl& engine, const AeadOp& op) noexcept;
   static void refuse_replay(EspPacket& packet, InboundSa& sa, ReplayVerdict verdict) noexcept;
   static bool selected(const InboundSa& sa, const net::IpView& view,
                        const std::uint8_t* inner) noexcept;

@@ -200,10 +200,12 @@ std::optional<ReferenceOpened> reference_open(const ReferenceSa& sa,
 
 Bytes reference_hmac_sha256(std::span<const std::uint8_t> key,
                             std::span<const std::uint8_t> message) {
+  // HMAC() takes no null key.
+  const std::uint8_t none = 0;
   Bytes digest(EVP_MAX_MD_SIZE);
   unsigned length = 0;
-  must(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
-            digest.data(), &length) != nullptr);
+  must(HMAC(EVP_sha256(), key.empty() ? &none : key.data(), static_cast<int>(key.size()),
+            message.data(), message.size(), digest.data(), &length) != nullptr);
   digest.resize(length);
   return digest;
 }

@@ -21,8 +21,8 @@ struct InnerPacket {
   std::uint8_t family = 4;
   std::uint8_t traffic_class = 0;
   std::uint8_t protocol = 17;
-  std::string_view source;       // default by family: an address of the peer's side
-  std::string_view destination;  // and one of ours
+  std::string_view source = {};       // default by family: an address of the peer's side
+  std::string_view destination = {};  // and one of ours
   std::uint16_t source_port = 4000;
   std::uint16_t destination_port = 5000;
   std::size_t payload_bytes = 32;  // after the IP header, ports included
