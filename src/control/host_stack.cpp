@@ -85,14 +85,14 @@ HostStack::HostStack(HostConfig config, SlowPathIo& io, std::uint64_t seed)
 std::optional<dataplane::AdjacencyIndex> HostStack::add_gateway(base::PortIndex port,
                                                                 const net::IpAddress& address,
                                                                 base::TimePoint now) {
-  if (!addresses_.has(port) || addresses_.is_ours(port, address)) return std::nullopt;
+  if (!can_be_next_hop(port, address)) return std::nullopt;
   return neighbors_.add_gateway({port, address}, now);
 }
 
 std::optional<dataplane::AdjacencyIndex> HostStack::add_static(base::PortIndex port,
                                                                const net::IpAddress& address,
                                                                const net::MacAddress& mac) {
-  if (!addresses_.has(port) || addresses_.is_ours(port, address)) return std::nullopt;
+  if (!can_be_next_hop(port, address)) return std::nullopt;
   return neighbors_.add_static({port, address}, mac);
 }
 
@@ -157,13 +157,17 @@ void HostStack::on_punt(const PuntedPacket& packet, base::TimePoint now) {
   counters_.add(HostCounter::BadPunt);
 }
 
+// The table itself refuses multicast and the like.
+bool HostStack::can_be_next_hop(base::PortIndex port,
+                                const net::IpAddress& address) const noexcept {
+  return addresses_.has(port) && !addresses_.is_ours(port, address) &&
+         !addresses_.is_broadcast(address);
+}
+
 HostCounter HostStack::on_neighbor_miss(const PuntedPacket& packet, base::TimePoint now) {
   NeighborKey key{packet.port, packet.next_hop};
-  // Nobody answers for such addresses; an unspecified one makes the table refuse the packet.
-  if (!addresses_.has(key.port) || addresses_.is_ours(key.port, key.address) ||
-      addresses_.is_broadcast(key.address)) {
-    key.address = {};
-  }
+  // The table refuses an unspecified next hop.
+  if (!can_be_next_hop(key.port, key.address)) key.address = {};
   neighbors_.hold(key, packet.handle, now);
   return HostCounter::NeighborWanted;
 }

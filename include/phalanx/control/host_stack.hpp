@@ -100,6 +100,8 @@ class HostStack final : private NeighborOutput {
     bool to_group_mac = false;  // RFC 1122 3.2.2: arrived as link-layer broadcast or multicast
   };
 
+  [[nodiscard]] bool can_be_next_hop(base::PortIndex port,
+                                     const net::IpAddress& address) const noexcept;
   // Each returns what became of the packet.
   [[nodiscard]] HostCounter on_neighbor_miss(const PuntedPacket& packet, base::TimePoint now);
   [[nodiscard]] HostCounter on_not_forwarded(const PuntedPacket& packet, base::TimePoint now);
