@@ -33,8 +33,13 @@ const dataplane::PortConfig* port_with_address(const Draft& draft, const net::Ip
 // Where a packet to an address leaves: connected subnets, then routes, longest prefix first.
 class Reach {
  public:
-  explicit Reach(const dataplane::Config& plane) {
-    for (const auto& route : plane.routes) add(route.to, plane.ports, route.port);
+  explicit Reach(const Draft& draft) {
+    const auto& plane = draft.config.dataplane;
+    for (std::size_t i = 0; i < plane.routes.size(); ++i) {
+      const auto& group = draft.routes[i];
+      if (!group.good("to") || !group.good("via") || !group.good("port")) continue;
+      add(plane.routes[i].to, plane.ports, plane.routes[i].port);
+    }
     for (std::uint32_t i = 0; i < plane.ports.size(); ++i) {
       for (const auto& own : plane.ports[i].addresses) add(own.subnet(), plane.ports, i);
     }
@@ -347,7 +352,7 @@ void warn_shadowed(Draft& draft) {
 }  // namespace
 
 void check_sas(Draft& draft) {
-  const Reach reach(draft.config.dataplane);
+  const Reach reach(draft);
   for (std::size_t i = 0; i < draft.sas.size(); ++i) {
     check_tunnel(draft.sas[i], draft.config.sas[i], draft, reach);
   }

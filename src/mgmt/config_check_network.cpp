@@ -82,7 +82,7 @@ std::string_view host_part_fault(const net::InterfaceAddress& address) {
   const unsigned width = address.address.is_v4() ? 32 : 128;
   if (subnet.length + 1U >= width) return {};  // RFC 3021, RFC 6164: both addresses are hosts
   if (address.address == subnet.address) {
-    return address.address.is_v4() ? "is the address of the network itself"
+    return address.address.is_v4() ? "is the network address"
                                    : "is the subnet-router anycast address";
   }
   if (address.address.is_v4()) {
