@@ -34,8 +34,8 @@ std::string normal_pci_address(std::string_view text) {
 }
 
 bool is_virtual_device(std::string_view name) {
-  // RTE_DEV_NAME_MAX_LEN is 64 with the terminating zero.
-  return !name.empty() && name.size() < 64 && std::isalpha(static_cast<unsigned char>(name[0])) &&
+  // RTE_DEV_NAME_MAX_LEN is 64 with the terminating zero; drivers' names begin with their class.
+  return name.size() < 64 && (name.starts_with("net_") || name.starts_with("eth_")) &&
          std::all_of(name.begin(), name.end(),
                      [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }

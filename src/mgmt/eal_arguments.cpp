@@ -155,8 +155,20 @@ class Check {
       return fail(shown, "contradicts the config", "leave it out; " + std::string(option.instead));
     }
     if (option.name == "vdev") check_vdev(*value);
-    if (option.name == "in-memory" && !config_.eal.hugepages) {
+    check_memory(option.name, shown);
+  }
+
+  // With hugepages phalanxd runs with --in-memory, else with --no-huge; EAL refuses some pairs.
+  void check_memory(std::string_view name, const std::string& shown) {
+    constexpr std::string_view kHuge[] = {"in-memory", "huge-unlink", "huge-worker-stack",
+                                          "match-allocations"};
+    if (!config_.eal.hugepages &&
+        std::find(std::begin(kHuge), std::end(kHuge), name) != std::end(kHuge)) {
       fail(shown, "does not start without hugepages", "leave it out, or eal.hugepages = true");
+    }
+    if (config_.eal.hugepages && name == "legacy-mem") {
+      fail(shown, "does not start with memory of our own",
+           "leave it out, or eal.hugepages = false");
     }
   }
 

@@ -95,11 +95,18 @@ TEST(EalArguments, RefuseWhatEalWouldNotUnderstand) {
   }
 }
 
-TEST(EalArguments, RefuseInMemoryWithoutHugepages) {
-  EXPECT_THAT(check({"--in-memory"}, true), testing::IsEmpty());
+TEST(EalArguments, RefuseWhatDoesNotGoWithTheMemoryInUse) {
+  for (const std::string option :
+       {"--in-memory", "--huge-unlink", "--huge-worker-stack", "--match-allocations"}) {
+    EXPECT_THAT(check({option}, true), testing::IsEmpty());
+    EXPECT_THAT(
+        check({option}, false),
+        testing::ElementsAre("command line: \"" + option + "\" does not start without hugepages"));
+  }
+  EXPECT_THAT(check({"--legacy-mem"}, false), testing::IsEmpty());
   EXPECT_THAT(
-      check({"--in-memory"}, false),
-      testing::ElementsAre("command line: \"--in-memory\" does not start without hugepages"));
+      check({"--legacy-mem"}, true),
+      testing::ElementsAre("command line: \"--legacy-mem\" does not start with memory of our own"));
 }
 
 }  // namespace
