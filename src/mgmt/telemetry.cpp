@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/mgmt/telemetry.hpp"
+
+#include <rte_telemetry.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string_view>
+
+namespace phalanx::mgmt {
+namespace {
+
+// A reply has 16 KiB and a dictionary 256 entries; what a row may take is counted, not guessed.
+constexpr std::size_t kReplyBytes = 14000;
+constexpr std::size_t kMaxRows = 200;
+constexpr std::size_t kMaxText = 120;
+constexpr std::size_t kTextChunk = 4000;  // JSON escapes may double it
+
+struct Registered {
+  std::mutex mutex;  // callbacks run on DPDK's threads
+  std::map<std::string, View, std::less<>> views;
+  std::map<std::string, Telemetry::Text, std::less<>> texts;
+};
+Registered& registered() {
+  static Registered instance;
+  return instance;
+}
+
+bool parse_offset(const char* parameters, std::size_t& offset) noexcept {
+  offset = 0;
+  if (parameters == nullptr || *parameters == '\0') return true;
+  const auto* end = parameters + std::strlen(parameters);
+  const auto [stopped, error] = std::from_chars(parameters, end, offset);
+  return error == std::errc{} && stopped == end;
+}
+
+std::size_t json_bytes(const Row& row) {
+  std::size_t bytes = 4;
+  for (const auto& [name, value] : row) {
+    bytes += name.size() + 6;
+    const auto* text = std::get_if<std::string>(&value);
+    bytes += text != nullptr ? 2 * std::min(text->size(), kMaxText) + 2 : 20;
+  }
+  return bytes;
+}
+
+rte_tel_data* dictionary_of(const Row& row) {
+  auto* data = rte_tel_data_alloc();
+  if (data == nullptr) return nullptr;
+  rte_tel_data_start_dict(data);
+  for (const auto& [name, value] : row) {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      rte_tel_data_add_dict_string(data, name.c_str(), text->substr(0, kMaxText).c_str());
+    } else {
+      rte_tel_data_add_dict_u64(data, name.c_str(), std::get<std::uint64_t>(value));
+    }
+  }
+  return data;
+}
+
+int reply_rows(const View& view, std::size_t offset, rte_tel_data* reply) {
+  const auto page = view.list(offset, kMaxRows);
+  auto* rows = rte_tel_data_alloc();
+  if (rows == nullptr) return -1;
+  rte_tel_data_start_array(rows, RTE_TEL_CONTAINER);
+  std::size_t bytes = 0;
+  std::uint64_t count = 0;
+  for (const auto& row : page.rows) {
+    bytes += json_bytes(row);
+    if (count != 0 && bytes > kReplyBytes) break;
+    auto* dictionary = dictionary_of(row);
+    if (dictionary == nullptr) break;
+    rte_tel_data_add_array_container(rows, dictionary, 0);
+    ++count;
+  }
+  rte_tel_data_start_dict(reply);
+  rte_tel_data_add_dict_u64(reply, "total", page.total);
+  rte_tel_data_add_dict_u64(reply, "offset", offset);
+  rte_tel_data_add_dict_u64(reply, "count", count);
+  return rte_tel_data_add_dict_container(reply, "rows", rows, 0);
+}
+
+int reply_text(const Telemetry::Text& text, std::size_t offset, rte_tel_data* reply) {
+  // A string in a dictionary is short; a text comes in several of them.
+  auto* parts = rte_tel_data_alloc();
+  if (parts == nullptr) return -1;
+  rte_tel_data_start_array(parts, RTE_TEL_STRING_VAL);
+  const auto from = std::min(offset, text.content.size());
+  const auto chunk = std::string_view(text.content).substr(from, kTextChunk);
+  for (std::size_t at = 0; at < chunk.size(); at += kMaxText) {
+    rte_tel_data_add_array_string(parts, std::string(chunk.substr(at, kMaxText)).c_str());
+  }
+  rte_tel_data_start_dict(reply);
+  rte_tel_data_add_dict_u64(reply, "total", text.content.size());
+  rte_tel_data_add_dict_u64(reply, "offset", from);
+  rte_tel_data_add_dict_u64(reply, "count", chunk.size());
+  return rte_tel_data_add_dict_container(reply, "text", parts, 0);
+}
+
+int answer(const char* command, const char* parameters, rte_tel_data* reply) {
+  std::size_t offset = 0;
+  if (!parse_offset(parameters, offset)) return -1;
+  constexpr std::string_view kPrefix = "/phalanx/";
+  std::string_view name(command);
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  auto& all = registered();
+  const std::scoped_lock lock(all.mutex);
+  if (const auto view = all.views.find(name); view != all.views.end()) {
+    return reply_rows(view->second, offset, reply);
+  }
+  if (const auto text = all.texts.find(name); text != all.texts.end()) {
+    return reply_text(text->second, offset, reply);
+  }
+  return -1;
+}
+
+// Exceptions must not reach DPDK's thread: a reply that cannot be built is an error reply.
+int answer_noexcept(const char* command, const char* parameters, rte_tel_data* reply) noexcept {
+  try {
+    return answer(command, parameters, reply);
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+base::Result<base::Ok, std::string> announce(const std::string& name, const std::string& help) {
+  const auto command = "/phalanx/" + name;
+  const auto described = help + " Parameters: offset of the first row";
+  if (rte_telemetry_register_cmd(command.c_str(), answer_noexcept, described.c_str()) != 0) {
+    return "telemetry refuses " + command;
+  }
+  return base::Ok{};
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Telemetry>, std::string> Telemetry::start(std::vector<View> views,
+                                                                       std::vector<Text> texts) {
+  std::unique_ptr<Telemetry> telemetry(new Telemetry);
+  auto& all = registered();
+  for (auto& view : views) {
+    if (auto known = announce(view.name, view.help); !known) return known.error();
+    const std::scoped_lock lock(all.mutex);
+    const auto name = view.name;
+    all.views.insert_or_assign(name, std::move(view));
+  }
+  for (auto& text : texts) {
+    if (auto known = announce(text.name, text.help); !known) return known.error();
+    const std::scoped_lock lock(all.mutex);
+    const auto name = text.name;
+    all.texts.insert_or_assign(name, std::move(text));
+  }
+  return telemetry;
+}
+
+Telemetry::~Telemetry() {
+  auto& all = registered();
+  const std::scoped_lock lock(all.mutex);
+  all.views.clear();
+  all.texts.clear();
+}
+
+}  // namespace phalanx::mgmt
