@@ -113,7 +113,6 @@ void fill_job(IMB_JOB& job, const KeyTable& keys, const EspItem& item, bool encr
   const auto& row = ipsec::info(keys.algorithm());
   const std::size_t header = 8u + row.iv_bytes;
   std::uint8_t* payload = item.esp + header;
-  job = {};
   job.cipher_direction = encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
   job.chain_order = encrypt ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
   job.key_len_in_bytes = row.key_bytes;

@@ -21,7 +21,7 @@ struct Plan {
   ipsec::Direction direction = ipsec::Direction::Outbound;
   ipsec::EspAlgorithm algorithm = ipsec::EspAlgorithm::Aes128Gcm16;
   std::uint32_t inner_bytes = 64;  // inner IPv4 packet, 28..9000
-  std::uint32_t sas = 1;           // tunnels, 1..65 536; packet i of a round belongs to i mod sas
+  std::uint32_t sas = 1;           // tunnels, 1..65 536
   std::uint32_t buffers = 1024;    // packets a round, 32..65 536
   std::uint32_t rounds = 100;      // timed rounds
   std::uint32_t warmup = 5;        // rounds before them; their packets are opened and compared

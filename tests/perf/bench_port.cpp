@@ -106,7 +106,7 @@ class Rounds {
       }
       return false;
     }
-    traffic_->shuffle();
+    traffic_->begin_round();
     for (std::uint32_t i = 0; i < plan_.buffers; ++i) {
       traffic_->write_frame(i, rte_pktmbuf_mtod(buffers_[i], std::uint8_t*));
     }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #include "bench_traffic.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -64,7 +65,8 @@ Traffic::Traffic(const Plan& plan)
       manager_(make_manager()),
       keys_(*manager_, plan.algorithm, plan.direction, plan.sas),
       cipher_bytes_(padded_bytes(plan.algorithm, plan.inner_bytes)),
-      order_(plan.buffers),
+      order_(std::max(plan.buffers, plan.sas)),
+      first_(order_.size()),  // the first round shuffles
       sequence_(plan.sas),
       pattern_(plan.inner_bytes + 256),
       expected_(plan.inner_bytes) {
@@ -78,11 +80,14 @@ Traffic::Traffic(const Plan& plan)
   for (std::size_t i = 0; i < pattern_.size(); ++i) {
     pattern_[i] = static_cast<std::uint8_t>(i * 31 + 7);
   }
-  for (std::uint32_t i = 0; i < plan.buffers; ++i) order_[i] = i % plan.sas;
+  for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i % plan.sas;
   unsealed_.reserve(plan.buffers);
 }
 
-void Traffic::shuffle() {
+void Traffic::begin_round() {
+  first_ += plan_.buffers;
+  if (first_ + plan_.buffers <= order_.size()) return;
+  first_ = 0;
   for (std::size_t left = order_.size(); left > 1; --left) {
     random_ ^= random_ << 13;  // xorshift64 (Marsaglia 2003)
     random_ ^= random_ >> 7;
@@ -92,7 +97,7 @@ void Traffic::shuffle() {
 }
 
 void Traffic::write_frame(std::uint32_t packet, std::uint8_t* frame) {
-  const std::uint32_t sa = order_[packet];
+  const std::uint32_t sa = sa_of(packet);
   std::uint8_t* ip = frame + sizeof(EthernetHeader);
   if (plan_.direction == Direction::Outbound) {
     write_ethernet(frame, kPrivateMac, kPrivateNeighborMac);

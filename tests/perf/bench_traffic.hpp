@@ -20,9 +20,12 @@ class Traffic {
   // Length of every frame that goes in.
   [[nodiscard]] std::uint16_t frame_bytes() const noexcept { return frame_bytes_; }
 
-  // Starts a round: the order of its packets, random, each SA equally often.
-  void shuffle();
-  [[nodiscard]] std::uint32_t sa_of(std::uint32_t packet) const noexcept { return order_[packet]; }
+  // Starts a round. Its packets belong to SAs in random order; none comes again before all others
+  // had their turn, be it in this round or in later ones.
+  void begin_round();
+  [[nodiscard]] std::uint32_t sa_of(std::uint32_t packet) const noexcept {
+    return order_[first_ + packet];
+  }
 
   // Writes packet number `packet` of the round. Inbound ones are clear until seal().
   void write_frame(std::uint32_t packet, std::uint8_t* frame);
@@ -46,6 +49,7 @@ class Traffic {
   std::uint16_t frame_bytes_;
   std::uint64_t random_ = 0x2545'f491'4f6c'dd1d;
   std::vector<std::uint32_t> order_;
+  std::size_t first_;                    // of this round, in order_
   std::vector<std::uint32_t> sequence_;  // of each SA, the last one sent
   std::vector<EspItem> unsealed_;
   std::vector<std::uint8_t> pattern_;
