@@ -135,8 +135,9 @@ std::string render_redacted(const Config& config) {
   for (const auto& policy : config.policies) {
     out["policies"].push_back(render_policy(policy, config.sas));
   }
-  // Names and paths may hold bytes that are no UTF-8; they must not turn into an exception.
-  return out.dump(2, ' ', false, Json::error_handler_t::replace);
+  // Paths may hold bytes that are no UTF-8; they must not turn into an exception. ASCII only, since
+  // DPDK's telemetry socket takes nothing else.
+  return out.dump(2, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace phalanx::mgmt

@@ -38,6 +38,16 @@ bool parse_offset(const char* parameters, std::size_t& offset) noexcept {
   return error == std::errc{} && stopped == end;
 }
 
+// DPDK 22.11 writes bytes beyond ASCII as broken escapes, which no JSON parser takes.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, kMaxText));
+  for (auto& c : out) {
+    const auto code = static_cast<unsigned char>(c);
+    if ((code < 0x20 && c != '\n' && c != '\t') || code >= 0x7f) c = '?';
+  }
+  return out;
+}
+
 std::size_t json_bytes(const Row& row) {
   std::size_t bytes = 4;
   for (const auto& [name, value] : row) {
@@ -54,7 +64,7 @@ rte_tel_data* dictionary_of(const Row& row) {
   rte_tel_data_start_dict(data);
   for (const auto& [name, value] : row) {
     if (const auto* text = std::get_if<std::string>(&value)) {
-      rte_tel_data_add_dict_string(data, name.c_str(), text->substr(0, kMaxText).c_str());
+      rte_tel_data_add_dict_string(data, name.c_str(), printable(*text).c_str());
     } else {
       rte_tel_data_add_dict_u64(data, name.c_str(), std::get<std::uint64_t>(value));
     }
@@ -62,11 +72,13 @@ rte_tel_data* dictionary_of(const Row& row) {
   return data;
 }
 
+// DPDK 22.11 nests dictionaries in dictionaries, but no arrays of dictionaries: rows are named by
+// their position.
 int reply_rows(const View& view, std::size_t offset, rte_tel_data* reply) {
   const auto page = view.list(offset, kMaxRows);
   auto* rows = rte_tel_data_alloc();
   if (rows == nullptr) return -1;
-  rte_tel_data_start_array(rows, RTE_TEL_CONTAINER);
+  rte_tel_data_start_dict(rows);
   std::size_t bytes = 0;
   std::uint64_t count = 0;
   for (const auto& row : page.rows) {
@@ -74,7 +86,7 @@ int reply_rows(const View& view, std::size_t offset, rte_tel_data* reply) {
     if (count != 0 && bytes > kReplyBytes) break;
     auto* dictionary = dictionary_of(row);
     if (dictionary == nullptr) break;
-    rte_tel_data_add_array_container(rows, dictionary, 0);
+    rte_tel_data_add_dict_container(rows, std::to_string(offset + count).c_str(), dictionary, 0);
     ++count;
   }
   rte_tel_data_start_dict(reply);
@@ -92,7 +104,7 @@ int reply_text(const Telemetry::Text& text, std::size_t offset, rte_tel_data* re
   const auto from = std::min(offset, text.content.size());
   const auto chunk = std::string_view(text.content).substr(from, kTextChunk);
   for (std::size_t at = 0; at < chunk.size(); at += kMaxText) {
-    rte_tel_data_add_array_string(parts, std::string(chunk.substr(at, kMaxText)).c_str());
+    rte_tel_data_add_array_string(parts, printable(chunk.substr(at)).c_str());
   }
   rte_tel_data_start_dict(reply);
   rte_tel_data_add_dict_u64(reply, "total", text.content.size());
@@ -129,7 +141,8 @@ int answer_noexcept(const char* command, const char* parameters, rte_tel_data* r
 
 base::Result<base::Ok, std::string> announce(const std::string& name, const std::string& help) {
   const auto command = "/phalanx/" + name;
-  const auto described = help + " Parameters: offset of the first row";
+  constexpr std::size_t kMaxHelp = 63;
+  const auto described = (help + " Parameter: first row").substr(0, kMaxHelp);
   if (rte_telemetry_register_cmd(command.c_str(), answer_noexcept, described.c_str()) != 0) {
     return "telemetry refuses " + command;
   }

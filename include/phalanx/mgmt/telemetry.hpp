@@ -13,10 +13,11 @@ namespace phalanx::mgmt {
 
 // Makes views readable on DPDK's telemetry socket, as long as it lives. The request
 //   /phalanx/NAME[,OFFSET]
-// is answered by a dictionary {total, offset, count, rows}; `rows` is an array of dictionaries. A
-// reply has at most 16 KiB, so it holds few rows: ask again from offset + count until there are
-// `total`. Texts (the config) are answered as {total, offset, count, text}, offsets in bytes.
-// One at a time in a process: DPDK knows no context for its callbacks, and cannot forget them.
+// is answered by a dictionary {total, offset, count, rows}; `rows` holds a dictionary for each row,
+// named by its position: {"0": {...}, "1": {...}}. A reply has at most 16 KiB, so it holds few
+// rows: ask again from offset + count until there are `total`. Texts (the config) are answered as
+// {total, offset, count, text}, an array of pieces, offsets in bytes. One at a time in a process:
+// DPDK knows no context for its callbacks, and cannot forget them.
 class Telemetry {
  public:
   struct Text {
