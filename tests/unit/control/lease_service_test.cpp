@@ -218,7 +218,7 @@ TEST_F(LeaseServiceTest, AFullDiskStopsTheSaAtItsLeaseUntilThereIsRoom) {
 // "An SA at 1 packet a second is back within 2 s of a restart", even if it carried 1 Mpps shortly
 // before: of what its peer sends after a crash, the first or second packet is accepted.
 TEST_F(LeaseServiceTest, ASlowSaIsBackAfterTwoPackets) {
-  for (const std::uint64_t was_fast : {0, 1}) {
+  for (const std::uint64_t was_fast : {0U, 1U}) {
     for (int crash_after = 2; crash_after < 8; ++crash_after) {
       begin({spec(100 + was_fast, LeaseDirection::Inbound)});
       for (std::uint64_t i = 0; i < 200 * was_fast; ++i) {
