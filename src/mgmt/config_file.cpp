@@ -11,24 +11,11 @@
 #include <cstring>
 #include <system_error>
 
+#include "file_descriptor.hpp"
 #include "phalanx/base/secret.hpp"
 
 namespace phalanx::mgmt {
 namespace {
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 ConfigProblem failed(const std::string& path, const std::string& what, int error) {
   return {path, 0, "", what + ": " + std::generic_category().message(error), ""};
