@@ -24,11 +24,8 @@ V6 = {"src": "2001:db8::1", "dst": "2001:db8:ffff::2"}
 EXTENSIONS = (IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment)
 
 
-def packets():
-    """Name and packet; whatever starts with IP or IPv6 becomes a row of ip_packets.txt."""
-    udp = UDP(sport=40000, dport=53)
-    tcp = TCP(sport=49152, dport=443, flags="S")
-    opaque = ESP(spi=0x12345678, seq=7, data=bytes(range(40)))
+def packets_v4(udp, tcp, opaque):
+    """Name and packet; each becomes a row of ip_packets.txt."""
     return {
         "v4-tcp": IP(**V4, flags="DF", ttl=63, tos=0xb8) / tcp,
         "v4-udp": IP(**V4, id=9) / udp / b"question",
@@ -52,6 +49,13 @@ def packets():
         "v4-to-multicast": IP(src=V4["src"], dst="224.0.0.5", ttl=1, proto=89) / bytes(8),
         "v4-to-broadcast": IP(src=V4["src"], dst="255.255.255.255") / udp,
         "v4-ttl-0": IP(**V4, ttl=0) / udp,
+        "v4-padded": IP(**V4) / udp / b"x",
+    }
+
+
+def packets_v6(udp, tcp, opaque):
+    """The same."""
+    return {
         "v6-tcp": IPv6(**V6, tc=0x2e, hlim=255, fl=0xabcde) / tcp,
         "v6-udp": IPv6(**V6) / udp / b"question",
         "v6-sctp": IPv6(**V6) / SCTP(sport=1, dport=65535),
@@ -84,11 +88,16 @@ def packets():
         "v6-advertisement": IPv6(src="fe80::2", dst="fe80::1", hlim=255) /
             ICMPv6ND_NA(tgt="fe80::2", R=1, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=MACS["dst"]),
         "v6-too-big": IPv6(**V6) / ICMPv6PacketTooBig(mtu=1280) / bytes(IPv6(**V6) / tcp),
+    }
+
+
+def frames(udp, tcp):
+    """Name and what follows the Ethernet addresses; only for the fuzz corpus."""
+    return {
         "arp-request": ARP(psrc=V4["src"], pdst=V4["dst"], hwsrc=MACS["src"]),
         "vlan-v4-tcp": Dot1Q(vlan=100, prio=3) / IP(**V4) / tcp,
         "vlan-v6-udp": Dot1Q(vlan=4095) / IPv6(**V6) / udp,
         "vlan-vlan-v4": Dot1Q(vlan=1) / Dot1Q(vlan=2) / IP(**V4) / udp,
-        "v4-padded": IP(**V4) / udp / b"x",
         "ethernet-unknown": b"\x00" * 46,
     }
 
@@ -131,8 +140,12 @@ def expectation(raw):
 def main():
     """Writes both outputs."""
     CORPUS.mkdir(parents=True, exist_ok=True)
+    udp = UDP(sport=40000, dport=53)
+    tcp = TCP(sport=49152, dport=443, flags="S")
+    opaque = ESP(spi=0x12345678, seq=7, data=bytes(range(40)))
+    packets = packets_v4(udp, tcp, opaque) | packets_v6(udp, tcp, opaque) | frames(udp, tcp)
     rows = []
-    for name, packet in packets().items():
+    for name, packet in packets.items():
         raw = bytes(packet)
         if name.startswith(("v4-", "v6-")):
             rows.append(f"{name} {expectation(raw)} {raw.hex()}")
@@ -152,7 +165,7 @@ def main():
         "#   o IPv4 options, h hop-by-hop header",
     ] + rows
     (HERE / "ip_packets.txt").write_text("\n".join(text) + "\n", encoding="ascii")
-    print(f"{len(rows)} packets, {len(packets())} corpus files")
+    print(f"{len(rows)} packets, {len(packets)} corpus files")
 
 
 if __name__ == "__main__":
