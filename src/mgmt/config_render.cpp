@@ -10,9 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string redacted(const base::Secret& key) {
-  return "redacted, " + std::to_string(key.size()) + " bytes";
-}
+constexpr char kRedacted[] = "redacted";
 
 Json render_node(const NodeConfig& node) {
   return {{"id", node.id.value()},
@@ -85,8 +83,8 @@ Json render_sa(const ipsec::SaParams& sa) {
               {"local", net::to_string(sa.local)},
               {"remote", net::to_string(sa.remote)},
               {"algorithm", std::string(ipsec::info(sa.algorithm).name)},
-              {"key", redacted(sa.key)}};
-  if (!sa.auth_key.empty()) row["auth_key"] = redacted(sa.auth_key);
+              {"key", kRedacted}};
+  if (!ipsec::info(sa.algorithm).combined()) row["auth_key"] = kRedacted;
   row["esn"] = sa.esn;
   if (sa.direction == ipsec::Direction::Inbound) {
     row["replay_window"] = sa.replay_window;
