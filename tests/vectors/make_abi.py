@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Phalanx Authors
-"""Writes iv_mask.txt, sa_uid.txt and lease_record.txt, as docs/abi.md defines them.
+"""Writes iv_mask.txt, sa_uid.txt, lease_record.txt and state_files.txt, as docs/abi.md defines them.
 
-HMAC-SHA-256 is Python's own, AES is that of python3-cryptography; nothing of ours is asked. Run it
-again only to add rows: a row that is there never changes.
+HMAC-SHA-256 is Python's own, AES is that of python3-cryptography, CRC-32C is computed bit by bit
+below; nothing of ours is asked. Run it again only to add rows: a row that is there never changes.
 """
 
 import hashlib
@@ -87,6 +87,34 @@ def lease_rows():
                f"{wire.hex()}")
 
 
+def crc32c(data):
+    """RFC 3720 12.1: polynomial 0x1edc6f41, reflected."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def with_crc(data):
+    return data + struct.pack(">I", crc32c(data))
+
+
+def state_rows():
+    state = bytes(range(0x40, 0x50))
+    for node, known, boot in ((7, 1, 258), (255, 0, 65535)):
+        identity = with_crc(struct.pack(">8sHBBHH16s16s16sI", b"PHXSTATE", 1, node, known, boot, 0,
+                                        bytes(range(16)), bytes(range(0x20, 0x30)), state, 0))
+        yield f"identity {node} {known} {boot} {identity.hex()}"
+    for slot, version, number in ((5, 9, 1024), (0x12345, 2**40, 2**64 - 1)):
+        record = struct.pack(">QBBHIQQQ", 0xfedcba9876, 2, 0, 0xffff, 0, 0, number, 0)
+        wire = with_crc(record + struct.pack(">QI8x", version, slot))
+        yield f"slot {slot} {version} {number} {wire.hex()}"
+    header = with_crc(struct.pack(">8sHHI16s28x", b"PHXLEASE", 1, 0, 256, state))
+    yield f"header 1 0 256 {header.hex()}"
+
+
 def write(name, what, columns, rows):
     text = HEAD.format(what) + f"# {columns}\n" + "\n".join(rows) + "\n"
     (HERE / name).write_text(text, encoding="ascii")
@@ -99,6 +127,8 @@ def main():
           "algorithm key_and_salt auth_key direction spi uid", uid_rows())
     write("lease_record.txt", "Lease records",
           "name uid direction flags bucket grant number bytes wire", lease_rows())
+    write("state_files.txt", "Records of the state directory",
+          "identity: node machine_known boot; slot: slot version number; wire", state_rows())
 
 
 if __name__ == "__main__":

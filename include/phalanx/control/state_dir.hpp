@@ -2,8 +2,6 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -80,8 +78,8 @@ class StateDir {
 
 // Who shall own what is created, when the daemon gives up its privileges later.
 struct StateOwner {
-  uid_t user = 0;
-  gid_t group = 0;
+  std::uint32_t user = 0;   // uid_t
+  std::uint32_t group = 0;  // gid_t
 };
 
 // A directory of the real file system, locked against a second daemon while the object lives.
