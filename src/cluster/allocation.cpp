@@ -3,6 +3,7 @@
 #include "phalanx/cluster/allocation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
 

@@ -71,7 +71,7 @@ void put(Encoder& out, const OwnerTable& table) {
   }
 }
 OwnerTable get_owners(Decoder& in) {
-  OwnerTable table{};
+  auto table = no_owners();
   std::size_t at = 0;
   const auto runs = in.count(1 + kStreamBytes + 8);
   for (std::size_t run = 0; run < runs && in.ok(); ++run) {
@@ -139,7 +139,7 @@ void put_body(Encoder& out, const Heartbeat& body) {
   out.id(body.stored);
   out.id(body.committed);
   out.id(body.applied);
-  out.flag(body.froze_receiver);
+  out.flag(body.master);
   out.flag(body.complete);
   out.u32(body.weight);
   out.u32(body.load);
@@ -194,6 +194,7 @@ void put_body(Encoder& out, const LevelRequest& body) {
 void put_body(Encoder& out, const LevelReply& body) {
   out.u32(body.attempt);
   out.id(body.committed);
+  out.id(body.applied);
   put(out, body.newest);
   put_list(out, body.streams, [&](const StreamSummary& stream) {
     out.id(stream.stream);
@@ -256,7 +257,7 @@ void get_body(Decoder& in, Heartbeat& body) {
   body.stored = in.version();
   body.committed = in.version();
   body.applied = in.version();
-  body.froze_receiver = in.flag();
+  body.master = in.flag();
   body.complete = in.flag();
   body.weight = in.u32();
   body.load = in.u32();
@@ -313,6 +314,7 @@ void get_body(Decoder& in, LevelRequest& body) {
 void get_body(Decoder& in, LevelReply& body) {
   body.attempt = in.u32();
   body.committed = in.version();
+  body.applied = in.version();
   body.newest = get_allocation(in);
   body.streams = get_list(in, kStreamBytes + 17, [&] {
     StreamSummary summary;
@@ -359,6 +361,7 @@ void put_header(Encoder& out, const Header& header, std::size_t type) {
   out.u32(header.voters_version);
   out.u64(header.send_time_ns);
   out.u64(header.echo_ns);
+  out.id(header.froze);
   put_list(out, header.boots, [&](const VoterId& voter) { out.id(voter); });
 }
 void get_header(Decoder& in, Header& header) {
@@ -370,6 +373,7 @@ void get_header(Decoder& in, Header& header) {
   header.voters_version = in.u32();
   header.send_time_ns = in.u64();
   header.echo_ns = in.u64();
+  header.froze = in.stream();
   header.boots = get_list(in, kVoterBytes, [&] { return in.voter(); });
 }
 

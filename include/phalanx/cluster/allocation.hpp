@@ -2,7 +2,6 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,7 +17,11 @@ struct BucketOwner {
   Grant grant = 0;
   friend constexpr bool operator==(const BucketOwner&, const BucketOwner&) noexcept = default;
 };
-using OwnerTable = std::array<BucketOwner, base::kNumBuckets>;
+// Always base::kNumBuckets long.
+using OwnerTable = std::vector<BucketOwner>;
+[[nodiscard]] inline OwnerTable no_owners() {
+  return OwnerTable(base::kNumBuckets);
+}
 
 // The bucket's history so far: everything in the old owner's stream up to and including `index`.
 struct Base {
@@ -59,7 +62,7 @@ struct VoterSet {
 struct Allocation {
   Version version;  // of the document; the last step's version is not above it
   VoterSet voters;
-  OwnerTable settled{};  // before the first step
+  OwnerTable settled = no_owners();  // before the first step
   Version settled_version;
   std::vector<AllocationStep> steps;
   friend bool operator==(const Allocation&, const Allocation&) = default;

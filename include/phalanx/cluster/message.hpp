@@ -27,6 +27,7 @@ struct Header {
   std::uint32_t voters_version = 0;
   std::uint64_t send_time_ns = 0;  // sender's clock
   std::uint64_t echo_ns = 0;       // newest send_time_ns the sender had from the receiver
+  StreamId froze;                  // the receiver's stream, when the sender has frozen it
   std::vector<VoterId> boots;
   friend bool operator==(const Header&, const Header&) = default;
 };
@@ -54,8 +55,8 @@ struct Heartbeat {
   Version stored;            // newest allocation stored
   Version committed;         // newest allocation known committed
   Version applied;           // newest step applied to the table
-  bool froze_receiver = false;
-  bool complete = false;  // table complete: may own buckets
+  bool master = false;       // acts as master of the header's term
+  bool complete = false;     // table complete: may own buckets
   std::uint32_t weight = 0;
   std::uint32_t load = 0;  // per mille of its workers' time
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
@@ -134,6 +135,7 @@ struct StreamSummary {
 struct LevelReply {
   std::uint32_t attempt = 0;
   Version committed;
+  Version applied;
   Allocation newest;
   std::vector<StreamSummary> streams;
   friend bool operator==(const LevelReply&, const LevelReply&) = default;

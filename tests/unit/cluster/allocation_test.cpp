@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 namespace phalanx::cluster {
@@ -18,7 +19,7 @@ std::vector<base::NodeId> nodes(std::initializer_list<unsigned> ids) {
   return list;
 }
 struct Fixture {
-  OwnerTable owners{};
+  OwnerTable owners = no_owners();
   std::array<std::uint32_t, base::kNumBuckets> load{};
   std::vector<BucketMove> plan(std::vector<Candidate> candidates, PlanOptions options = {}) {
     const auto moves = plan_moves(owners, candidates, load, options);

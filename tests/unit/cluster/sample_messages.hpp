@@ -17,6 +17,7 @@ inline Header sample_header() {
   header.voters_version = 4;
   header.send_time_ns = 0x0102030405060708;
   header.echo_ns = 0x1112131415161718;
+  header.froze = {base::NodeId(1), base::BootCount(1), 2};
   header.boots = {{base::NodeId(1), base::BootCount(1)}, {base::NodeId(2), base::BootCount(5)}};
   return header;
 }
@@ -72,7 +73,8 @@ inline std::vector<Message> sample_messages() {
       Propose{allocation.settled_version, allocation},
       ProposeAck{allocation.version},
       LevelRequest{3},
-      LevelReply{3, allocation.version, allocation, {{stream, 8, 7, true}}},
+      LevelReply{
+          3, allocation.version, allocation.settled_version, allocation, {{stream, 8, 7, true}}},
       SnapshotRequest{base::BucketIndex(9), 2, 1000},
       SnapshotChunk{base::BucketIndex(9), 2, 1000, 1003, {std::byte{1}, std::byte{2}}},
       MoveOrder{allocation.version, {{base::BucketIndex(4), stream}}},

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "phalanx/cluster/allocation.hpp"
+#include "phalanx/cluster/stream_log.hpp"
+#include "phalanx/cluster/table.hpp"
+
+namespace phalanx::cluster {
+
+// What a voter remembers while it runs, and loses when it stops: that is why a new boot counts for
+// nothing until it has been levelled. The table is the agreed part of the streams, in the order of
+// the committed allocations.
+struct Memory {
+  base::Generation generation;
+  base::Term term;                   // highest seen or voted in
+  std::optional<VoterId> voted_for;  // in `term`
+  Allocation newest;                 // stored, committed or not
+  Version committed;
+  std::map<StreamId, StreamLog> streams;
+  Table table;
+
+  // A higher term forgets the vote of the lower one. False: the term is not higher.
+  bool raise_term(base::Term higher);
+  // Keeps the newer of the two. False: not newer.
+  bool store(const Allocation& allocation);
+
+  // Named prefixes that are not all here; empty: the allocation may be acknowledged.
+  [[nodiscard]] std::vector<Base> missing(const Allocation& allocation) const;
+  // The newest allocation begins after what the table has: only a snapshot helps.
+  [[nodiscard]] bool table_lags() const noexcept {
+    return newest.settled_version > table.applied();
+  }
+  // Applies whatever is agreed, records and steps in their order. True: the table changed.
+  bool advance();
+  // Drops the records of streams that no step and no bucket needs any more.
+  void forget_dead_streams();
+
+ private:
+  bool apply_up_to(const StreamId& id, StreamLog& log, std::uint64_t target);
+  bool apply_next_step();
+};
+
+}  // namespace phalanx::cluster

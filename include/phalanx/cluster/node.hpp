@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "phalanx/base/result.hpp"
+#include "phalanx/cluster/memory.hpp"
+#include "phalanx/cluster/node_config.hpp"
+
+namespace phalanx::cluster {
+
+enum class CommandError : std::uint8_t {
+  NotServed,   // the bucket is not ours (any more)
+  Unknown,     // no such entry
+  Exists,      // the uid is in use or has been deleted
+  TooLong,     // the body does not fit a record
+  StreamFull,  // the quorum does not keep up: try again later
+};
+
+// A whole entry and its first leases, which ride in the same record.
+struct Install {
+  base::Uid uid;
+  base::BucketIndex bucket;
+  EntryKind kind = EntryKind::Sa;
+  std::array<LeaseValue, kNumDirections> leases{};
+  Bytes payload;
+};
+struct Promise {
+  base::Uid uid;
+  base::BucketIndex bucket;
+  Direction direction = Direction::Inbound;
+  LeaseValue lease;
+};
+// The exact end of one direction: the highest number used, and the window (inbound).
+struct Closing {
+  base::Uid uid;
+  Direction direction = Direction::Inbound;
+  LeaseValue top;
+  Bytes window;
+};
+
+// The cluster core of one node: membership, election, streams, allocation and leases as one state
+// machine. Every call takes the time and appends what must be done to `out`, to be carried out in
+// order. No clock, thread, socket or random source inside: same calls, same outputs. Owned and
+// called by the control thread (a witness: by its only thread).
+class Node {
+ public:
+  Node(const Config& config, const DiskState& disk);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // At least every millisecond.
+  void tick(base::TimePoint now, Outputs& out);
+  // An authenticated message of `message.header.sender`.
+  void receive(const Message& message, base::TimePoint now, Outputs& out);
+  // Sends what the commands below wrote. Within 50 us of the first, or when a batch is full.
+  void flush(base::TimePoint now, Outputs& out);
+
+  using Status = base::Result<base::Ok, CommandError>;
+  // For buckets this node serves. Effects come as events, after a quorum has the record.
+  Status install(const Install& install, base::TimePoint now, Outputs& out);
+  Status remove(base::Uid uid, base::BucketIndex bucket, base::TimePoint now, Outputs& out);
+  // A raise counts after GateChanged. A lowering counts at once: the worker is below it already.
+  Status promise(const Promise& promise, base::TimePoint now, Outputs& out);
+  // After CloseWanted: no worker uses the bucket any more, and this is how far they went.
+  Status close_bucket(base::BucketIndex bucket, std::span<const Closing> closings,
+                      base::TimePoint now, Outputs& out);
+
+  // Share of buckets this node should get; 0 drains it.
+  void set_weight(std::uint32_t weight);
+  // Measured cost of a bucket anywhere, for the master's plans.
+  void set_load(base::BucketIndex bucket, std::uint32_t load);
+
+  // Whether data ports may be open: a quorum acknowledged something we sent within the last 25 ms.
+  [[nodiscard]] bool may_forward(base::TimePoint now) const;
+  [[nodiscard]] bool serves(base::BucketIndex bucket) const;
+  [[nodiscard]] std::uint64_t usable(base::Uid uid, Direction direction) const;
+  [[nodiscard]] bool levelled() const;
+  [[nodiscard]] bool is_master() const;
+  [[nodiscard]] VoterId self() const;
+  [[nodiscard]] StreamId stream() const;
+  [[nodiscard]] const Memory& memory() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace phalanx::cluster

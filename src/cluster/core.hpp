@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "phalanx/cluster/contacts.hpp"
+#include "phalanx/cluster/memory.hpp"
+#include "phalanx/cluster/node_config.hpp"
+
+namespace phalanx::cluster {
+
+// What the parts of a Node share: who we are, what we remember, whom we hear, and where outputs go.
+// Lives inside the Node; `now` and `out` are set for the length of one call.
+struct Core {
+  Config config;
+  DiskState disk;
+  VoterId self;
+  bool admitted = false;       // our boot is stored by a quorum
+  bool levelled = false;       // we count as a voter
+  bool complete = false;       // our table is whole: we may own buckets
+  bool stopped = false;        // superseded or refused
+  bool heartbeat_due = false;  // something changed that everybody should hear at once
+  StreamId stream;             // the one we write
+  std::optional<VoterId> master;
+  base::TimePoint master_heard{};
+  base::TimePoint now{};
+  Outputs* out = nullptr;
+  std::vector<Message> to_self;  // what we told ourselves, handled before the call returns
+  Memory memory;
+  Contacts contacts;
+  std::map<base::NodeId, base::BootCount> boots;  // the boot of each node that we count
+
+  [[nodiscard]] const VoterSet& voters() const noexcept {
+    return memory.newest.version == Version{} ? disk.voters : memory.newest.voters;
+  }
+  [[nodiscard]] bool is_master() const noexcept { return master == self; }
+  [[nodiscard]] bool alive(base::NodeId node) const {
+    return node == self.node || contacts.alive(node, now, config.suspect_after());
+  }
+  [[nodiscard]] bool counts(const VoterId& voter) const noexcept {
+    const auto found = boots.find(voter.node);
+    return found != boots.end() && found->second == voter.boot;
+  }
+  // Everybody we talk to: voters of the disk and of the allocation, and whoever spoke to us.
+  [[nodiscard]] std::vector<base::NodeId> peers() const;
+  [[nodiscard]] std::vector<base::NodeId> other_voters() const;
+
+  void send(base::NodeId to, Body body);
+  void send_all(const std::vector<base::NodeId>& to, const Body& body);
+  void emit(const Event& event);
+  void emit(EventKind kind) { emit(Event(kind)); }
+  void persist();
+  // A new boot of `node` proves the old one dead: from now on only the new one counts.
+  void learn_boot(base::NodeId node, base::BootCount boot);
+};
+
+// Voters that agree, each counted once and only in the boot that counts now.
+class Agreement {
+ public:
+  void add(const VoterId& voter) { voters_[voter] += 1; }
+  void clear() noexcept { voters_.clear(); }
+  [[nodiscard]] bool is_quorum(const Core& core) const;
+
+ private:
+  std::map<VoterId, int> voters_;  // and how often it said so
+};
+
+}  // namespace phalanx::cluster

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "leveller.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "encoding.hpp"
+#include "phalanx/cluster/planted.hpp"
+
+namespace phalanx::cluster {
+namespace {
+
+// Without an answer for this many heartbeats we begin again, perhaps with another source.
+constexpr int kPatience = 10;
+
+// Buckets from `first` on, as many as fit: count, then each with its length.
+Bytes write_snapshot(const Table& table, base::BucketIndex first, std::size_t limit) {
+  Encoder buckets;
+  std::uint16_t count = 0;
+  for (std::size_t i = first.value(); i < base::kNumBuckets; ++i) {
+    const auto bytes = write_bucket(table.bucket(base::BucketIndex(static_cast<std::uint8_t>(i))));
+    if (count != 0 && buckets.written().size() + bytes.size() > limit) break;
+    buckets.u32(static_cast<std::uint32_t>(bytes.size()));
+    buckets.bytes(bytes);
+    ++count;
+  }
+  Encoder out;
+  out.u16(count);
+  out.bytes(buckets.written());
+  return out.take();
+}
+
+}  // namespace
+
+void Leveller::on(const Header& from, const LevelRequest& request) {
+  LevelReply reply;
+  reply.attempt = request.attempt;
+  if (core_.levelled) {
+    reply.committed = core_.memory.committed;
+    reply.applied = core_.memory.table.applied();
+    reply.newest = core_.memory.newest;
+    for (const auto& [id, log] : core_.memory.streams) {
+      reply.streams.push_back({id, log.held(), log.applied(), log.frozen()});
+    }
+  }
+  core_.send(from.sender.node, std::move(reply));
+}
+
+void Leveller::on(const Header& from, const LevelReply& reply) {
+  if (reply.attempt != attempt_ || phase_ != Phase::Asking) return;
+  if (!from.levelled) {
+    memoryless_[from.sender.node] = {from.sender, core_.now};
+    return;
+  }
+  memoryless_.erase(from.sender.node);
+  auto& answer = answers_[from.sender.node];
+  answer = {from.sender, from.generation, from.term, reply};
+  adopt();
+}
+
+void Leveller::restart() {
+  phase_ = Phase::Asking;
+  ++attempt_;
+  answers_.clear();
+  targets_.clear();
+  asked_at_ = {};
+  if (whole_) core_.memory = Memory{};
+}
+
+void Leveller::ask() {
+  if (asked_at_ != base::TimePoint{} &&
+      core_.now - asked_at_ < core_.config.heartbeat_interval / 2) {
+    return;
+  }
+  asked_at_ = core_.now;
+  auto voters = core_.disk.voters.all();
+  for (const auto node : core_.voters().all()) {
+    if (std::find(voters.begin(), voters.end(), node) == voters.end()) voters.push_back(node);
+  }
+  std::erase(voters, core_.self.node);
+  core_.send_all(voters, LevelRequest{attempt_});
+}
+
+// Enough answers? Then take over everything they know, and choose whom to copy the table from.
+void Leveller::adopt() {
+  const auto best = std::max_element(answers_.begin(), answers_.end(), [](auto& a, auto& b) {
+    return std::tie(a.second.generation, a.second.reply.applied) <
+           std::tie(b.second.generation, b.second.reply.applied);
+  });
+  const auto generation = best->second.generation;
+  std::vector<base::NodeId> agreeing;
+  Allocation newest;
+  for (const auto& [node, answer] : answers_) {
+    const bool counted = answer.generation == generation && core_.counts(answer.from);
+    if (counted && node != core_.self.node) agreeing.push_back(node);
+    if (counted && answer.reply.newest.version > newest.version) newest = answer.reply.newest;
+  }
+  if (planted(Bug::LevelledCountingItself)) agreeing.push_back(core_.self.node);
+  if (whole_ && !newest.voters.is_quorum(agreeing)) return;
+  if (!whole_ && best->second.reply.applied < core_.memory.newest.settled_version) return;
+  source_ = best->second;
+  if (whole_) {
+    core_.memory = Memory{};
+    core_.memory.generation = generation;
+    core_.memory.newest = std::move(newest);
+    core_.memory.committed = source_.reply.committed;
+    for (const auto& stream : source_.reply.streams) {
+      core_.memory.streams.insert_or_assign(stream.stream, StreamLog(stream.applied));
+    }
+    for (const auto& [node, answer] : answers_) {
+      if (answer.generation != generation) continue;
+      core_.memory.raise_term(answer.term);
+      for (const auto& stream : answer.reply.streams) {
+        auto& log = core_.memory.streams[stream.stream];
+        if (stream.frozen) log.freeze();
+        auto& target = targets_[stream.stream];
+        if (stream.held >= target.held) target = {stream.held, node};
+      }
+    }
+  }
+  incoming_ = Table{};
+  incoming_.set_applied(source_.reply.applied);
+  next_bucket_ = 0;
+  snapshot_id_ = 0;
+  blob_.clear();
+  phase_ = Phase::Copying;
+  progress_at_ = core_.now;
+  request_snapshot();
+}
+
+void Leveller::request_snapshot() {
+  asked_at_ = core_.now;
+  core_.send(source_.from.node,
+             SnapshotRequest{base::BucketIndex(static_cast<std::uint8_t>(next_bucket_)),
+                             snapshot_id_, static_cast<std::uint32_t>(blob_.size())});
+}
+
+void Leveller::on(const Header& from, const SnapshotRequest& request) {
+  if (!core_.levelled || !core_.complete) return;
+  auto& served = served_[from.sender.node];
+  const bool known = served.id != 0 && request.snapshot == served.id &&
+                     request.bucket == served.bucket && request.offset <= served.blob.size();
+  if (!known) {
+    served = {request.bucket, next_snapshot_++,
+              write_snapshot(core_.memory.table, request.bucket, core_.config.snapshot_bytes)};
+  }
+  SnapshotChunk chunk;
+  chunk.bucket = served.bucket;
+  chunk.snapshot = served.id;
+  chunk.offset = known ? request.offset : 0;
+  chunk.total = static_cast<std::uint32_t>(served.blob.size());
+  const auto left = served.blob.size() - chunk.offset;
+  const auto begin = served.blob.begin() + static_cast<std::ptrdiff_t>(chunk.offset);
+  chunk.bytes.assign(
+      begin, begin + static_cast<std::ptrdiff_t>(std::min(left, core_.config.snapshot_bytes)));
+  core_.send(from.sender.node, std::move(chunk));
+}
+
+void Leveller::on(const Header& from, const SnapshotChunk& chunk) {
+  if (phase_ != Phase::Copying || from.sender != source_.from || !from.levelled) return;
+  if (chunk.bucket.value() != next_bucket_ || next_bucket_ >= base::kNumBuckets) return;
+  if (chunk.snapshot != snapshot_id_) {
+    if (chunk.offset != 0) return;
+    snapshot_id_ = chunk.snapshot;
+    blob_.clear();
+  }
+  if (chunk.offset != blob_.size()) return;
+  blob_.insert(blob_.end(), chunk.bytes.begin(), chunk.bytes.end());
+  progress_at_ = core_.now;
+  if (blob_.size() >= chunk.total) {
+    Decoder in(blob_);
+    for (auto left = in.u16(); left != 0 && next_bucket_ < base::kNumBuckets; --left) {
+      Bucket bucket;
+      if (!parse_bucket(in.bytes(in.u32()), bucket)) {
+        restart();
+        return;
+      }
+      incoming_.replace(base::BucketIndex(static_cast<std::uint8_t>(next_bucket_)),
+                        std::move(bucket));
+      ++next_bucket_;
+    }
+    snapshot_id_ = 0;
+    blob_.clear();
+  }
+  if (next_bucket_ < base::kNumBuckets) {
+    request_snapshot();
+  } else {
+    finish_snapshot();
+  }
+}
+
+// Our logs must begin where the copied table ends. False: one begins later.
+bool Leveller::install_starts() {
+  for (const auto& stream : source_.reply.streams) {
+    auto& log = core_.memory.streams[stream.stream];
+    if (log.held() < stream.applied) {
+      const bool frozen = log.frozen();
+      const auto commit = log.commit();
+      log = StreamLog(stream.applied);
+      log.raise_commit(commit);
+      if (frozen) log.freeze();
+    } else if (log.start() <= stream.applied) {
+      log.set_applied(stream.applied);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Leveller::finish_snapshot() {
+  if (!whole_ && !install_starts()) {
+    restart();
+    return;
+  }
+  core_.memory.table = std::move(incoming_);
+  incoming_ = Table{};
+  try_finish();
+}
+
+// Every stream must reach as far as the longest answer, and every prefix that the newest allocation
+// names must be here.
+void Leveller::try_finish() {
+  if (phase_ != Phase::Copying || next_bucket_ < base::kNumBuckets) return;
+  if (!whole_) {
+    phase_ = Phase::Idle;
+    core_.complete = true;
+    voter_.caught_up();
+    voter_.advance();
+    owner_.refresh();
+    return;
+  }
+  for (const auto& [id, target] : targets_) {
+    if (core_.memory.streams[id].held() < target.held) return;
+  }
+  if (!core_.memory.missing(core_.memory.newest).empty()) return;
+  become_voter();
+}
+
+void Leveller::become_voter() {
+  phase_ = Phase::Idle;
+  core_.levelled = true;
+  core_.complete = true;
+  core_.master.reset();
+  voter_.caught_up();
+  core_.disk.fresh = false;
+  core_.disk.generation = core_.memory.generation;
+  core_.disk.voters = core_.voters();
+  for (const auto& [node, boot] : core_.boots) {
+    auto& known = core_.disk.boots[node];
+    if (boot > known.boot) known.boot = boot;
+  }
+  core_.persist();
+  owner_.start_stream();
+  core_.emit(EventKind::Levelled);
+  core_.heartbeat_due = true;
+  voter_.advance();
+}
+
+void Leveller::copy() {
+  if (core_.now - progress_at_ > core_.config.heartbeat_interval * kPatience) {
+    restart();
+    return;
+  }
+  try_finish();
+  if (phase_ != Phase::Copying || core_.now - asked_at_ < core_.config.resend_after) return;
+  if (next_bucket_ < base::kNumBuckets) {
+    request_snapshot();
+    return;
+  }
+  asked_at_ = core_.now;
+  for (const auto& [id, target] : targets_) {
+    const auto held = core_.memory.streams[id].held();
+    if (held < target.held) core_.send(target.holder, Fetch{id, held + 1});
+  }
+}
+
+bool Leveller::tick() {
+  if (!core_.admitted || core_.stopped) return false;
+  if (!core_.levelled) {
+    whole_ = true;
+  } else if (voter_.lags()) {
+    whole_ = false;
+    core_.complete = false;
+  } else {
+    phase_ = Phase::Idle;
+    return false;
+  }
+  if (phase_ == Phase::Idle) restart();
+  if (phase_ == Phase::Copying) {
+    copy();
+    return false;
+  }
+  ask();
+  return whole_ && try_cold_start();
+}
+
+// ---- cold start
+// -----------------------------------------------------------------------------------
+
+bool Leveller::try_cold_start() {
+  if (waiting_since_ == base::TimePoint{}) waiting_since_ = core_.now;
+  const auto pause = core_.config.heartbeat_interval * kPatience;
+  if (core_.now - waiting_since_ < pause) return false;
+  std::vector<base::NodeId> without;
+  for (const auto& [node, seen] : memoryless_) {
+    if (core_.now - seen.second > pause / 2 || !core_.counts(seen.first)) continue;
+    // The lowest of them asks; the others wait for it.
+    if (node < core_.self.node) return false;
+    without.push_back(node);
+  }
+  without.push_back(core_.self.node);
+  if (!core_.disk.voters.is_quorum(without)) return false;
+  waiting_since_ = core_.now;
+  core_.disk.generation = base::Generation(core_.disk.generation.value() + 1);
+  core_.persist();
+  cold_generation_ = core_.disk.generation;
+  cold_term_ = core_.disk.term;
+  cold_candidate_ = core_.self;
+  cold_asking_ = true;
+  cold_votes_.clear();
+  cold_votes_.add(core_.self);
+  core_.send_all(core_.other_voters(), ColdRequest{cold_generation_});
+  return start_generation();
+}
+
+void Leveller::on(const Header& from, const ColdRequest& request) {
+  if (core_.levelled || !core_.admitted) return;
+  ColdReply reply;
+  reply.generation = core_.disk.generation;
+  reply.term = core_.disk.term;
+  if (request.generation > core_.disk.generation) {
+    core_.disk.generation = request.generation;
+    core_.persist();
+    cold_candidate_ = from.sender;
+    cold_asking_ = false;
+    waiting_since_ = core_.now;
+    reply.generation = request.generation;
+    reply.granted = true;
+  }
+  core_.send(from.sender.node, reply);
+}
+
+bool Leveller::on(const Header& from, const ColdReply& reply) {
+  if (!cold_asking_ || core_.levelled) return false;
+  if (!reply.granted) {
+    // Somebody knows a later generation: ask above it next time.
+    core_.disk.generation = std::max(core_.disk.generation, reply.generation);
+    return false;
+  }
+  if (reply.generation != cold_generation_) return false;
+  cold_term_ = std::max(cold_term_, reply.term);
+  cold_votes_.add(from.sender);
+  return start_generation();
+}
+
+bool Leveller::start_generation() {
+  if (!cold_votes_.is_quorum(core_)) return false;
+  cold_asking_ = false;
+  core_.memory = Memory{};
+  core_.memory.generation = cold_generation_;
+  core_.memory.term = base::Term(cold_term_.value() + 1);
+  core_.memory.voted_for = core_.self;
+  core_.disk.term = core_.memory.term;
+  core_.memory.newest.version = {cold_generation_, core_.memory.term, base::Epoch(0)};
+  core_.memory.newest.voters = core_.disk.voters;
+  become_voter();
+  core_.master = core_.self;
+  core_.master_heard = core_.now;
+  core_.emit(EventKind::ColdStarted);
+  core_.emit(Event(EventKind::MasterChanged, core_.self.node));
+  return true;
+}
+
+bool Leveller::join_generation(const Header& from, const Propose& proposal) {
+  if (core_.levelled || cold_candidate_ != from.sender || cold_asking_) return false;
+  if (from.generation != core_.disk.generation || !from.levelled) return false;
+  if (proposal.allocation.version.generation != from.generation) return false;
+  core_.memory = Memory{};
+  core_.memory.generation = from.generation;
+  core_.memory.raise_term(from.term);
+  core_.memory.newest.version = {from.generation, base::Term(0), base::Epoch(0)};
+  core_.memory.newest.voters = core_.disk.voters;
+  become_voter();
+  return true;
+}
+
+}  // namespace phalanx::cluster

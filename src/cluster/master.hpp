@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <map>
+
+#include "core.hpp"
+#include "voter.hpp"
+
+namespace phalanx::cluster {
+
+// What only the master does: decide who is dead, freeze and level the streams of the dead, and
+// propose allocations, one at a time.
+//
+//   owner silent -> freeze its stream here -> Freeze to all -> quorum of reports
+//     -> fetch up to the longest report -> propose a step with that base -> quorum -> committed
+//
+// Planned moves go the other way round: MoveOrder -> the owner closes -> its closing record is
+// agreed -> propose a step with that base.
+class Master {
+ public:
+  Master(Core& core, Voter& voter) noexcept : core_(core), voter_(voter) {}
+
+  // Elected: proposes what is newest again under our term, so that it commits or is superseded.
+  void begin(const std::vector<StreamId>& frozen);
+  void on(const Header& from, const ProposeAck& ack);
+  void on(const Header& from, const FreezeReport& report);
+  void tick();
+  void set_load(base::BucketIndex bucket, std::uint32_t load) noexcept {
+    load_[bucket.value()] = load;
+  }
+
+ private:
+  struct Freezing {
+    std::map<VoterId, std::uint64_t> held;
+    base::TimePoint asked_at{};
+    bool frozen_here = false;
+  };
+  struct Order {
+    BucketMove move;
+    base::TimePoint since{};
+    base::TimePoint sent_at{};
+  };
+
+  void propose(Allocation allocation);
+  void send_proposal();
+  void check_committed();
+  [[nodiscard]] bool is_live(const StreamId& stream) const;
+  [[nodiscard]] std::vector<Candidate> candidates() const;
+  void freeze_dead(const OwnerTable& owners);
+  void ask_freeze(const StreamId& stream, Freezing& freezing);
+  [[nodiscard]] bool ready(const StreamId& stream, Base& base);
+  void reassign();
+  void order_moves(const OwnerTable& owners, const std::vector<Candidate>& candidates);
+  [[nodiscard]] Version everybody_applied() const;
+
+  Core& core_;
+  Voter& voter_;
+  Agreement agreement_;  // on the newest allocation
+  base::TimePoint proposed_at_{};
+  base::TimePoint looked_at_{};  // for dead owners and moves
+  std::map<StreamId, Freezing> freezing_;
+  std::map<base::BucketIndex, Order> orders_;
+  std::array<std::uint32_t, base::kNumBuckets> load_{};
+};
+
+}  // namespace phalanx::cluster

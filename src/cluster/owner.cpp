@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "owner.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "phalanx/cluster/planted.hpp"
+
+namespace phalanx::cluster {
+
+void Owner::start_stream() {
+  core_.memory.streams.try_emplace(core_.stream);
+  receivers_.clear();
+  leases_.clear();
+  published_.clear();
+  closed_under_.fill(0);
+}
+
+std::uint64_t Owner::commit() const {
+  const auto found = core_.memory.streams.find(core_.stream);
+  return found == core_.memory.streams.end() ? 0 : found->second.commit();
+}
+
+Owner::Receiver& Owner::receiver(base::NodeId node) {
+  auto& receiver = receivers_[node];
+  const auto boot = core_.boots.find(node);
+  const auto counted = boot == core_.boots.end() ? base::BootCount{} : boot->second;
+  if (receiver.boot != counted) {
+    const bool keep = planted(Bug::RestartedVoterKeepsCounting);
+    const auto kept = receiver.counted;
+    receiver = Receiver{};
+    receiver.boot = counted;
+    if (keep) receiver.counted = kept;
+  }
+  return receiver;
+}
+
+void Owner::append(Record record) {
+  auto& log = core_.memory.streams.at(core_.stream);
+  record.grant = core_.memory.table.bucket(record.bucket).owner.grant;
+  log.append(record);
+  dirty_ = true;
+  const auto index = log.held();
+  if (record.kind == RecordKind::Lease) {
+    const LeaseKeeper::Key key{record.uid, record.direction};
+    leases_.promise(key, index, record.leases[static_cast<std::size_t>(record.direction)].number);
+    publish(key, record.bucket);
+  } else if (record.kind == RecordKind::Delete) {
+    leases_.close(record.uid);
+    published_.erase({record.uid, Direction::Inbound});
+    published_.erase({record.uid, Direction::Outbound});
+  }
+}
+
+void Owner::mark_closed(base::BucketIndex bucket) {
+  closed_under_[bucket.value()] = core_.memory.table.bucket(bucket).owner.grant;
+  if (!planted(Bug::ServeAgainAfterClosing)) serving_[bucket.value()] = false;
+}
+
+void Owner::publish(const LeaseKeeper::Key& key, base::BucketIndex bucket) {
+  const auto limit = leases_.usable(key);
+  auto& published = published_[key];
+  if (published == limit) return;
+  published = limit;
+  Event event(EventKind::GateChanged, bucket);
+  event.uid = key.uid;
+  event.direction = key.direction;
+  event.limit = limit;
+  core_.emit(event);
+}
+
+void Owner::on(const Header& from, const Acknowledge& ack) {
+  const bool ours = ack.stream == core_.stream;
+  const bool older = ack.stream.node == core_.self.node && ack.stream != core_.stream;
+  if (!ours && !(older && planted(Bug::OlderStreamAcknowledged))) return;
+  if (ack.frozen && ours) {
+    if (from.levelled) on_frozen();
+    return;
+  }
+  auto& to = receiver(from.sender.node);
+  auto& log = core_.memory.streams.at(core_.stream);
+  const auto held = std::min(ack.held, log.held());
+  to.held = std::max(to.held, held);
+  to.sent = std::max(to.sent, to.held);
+  if (from.levelled || planted(Bug::LevelledCountingItself)) {
+    to.counted = std::max(to.counted, held);
+  }
+  advance_commit();
+}
+
+// The highest index that a quorum holds, ourselves included: we hold it all.
+void Owner::advance_commit() {
+  auto& log = core_.memory.streams.at(core_.stream);
+  if (log.frozen()) return;
+  std::vector<std::pair<std::uint64_t, base::NodeId>> held;
+  for (const auto node : core_.other_voters()) {
+    held.emplace_back(receiver(node).counted, node);
+  }
+  std::sort(held.rbegin(), held.rend());
+  std::vector<base::NodeId> agreeing;
+  if (core_.voters().contains(core_.self.node)) agreeing.push_back(core_.self.node);
+  auto commit = core_.voters().is_quorum(agreeing) ? log.held() : std::uint64_t{0};
+  for (const auto& [index, node] : held) {
+    if (commit != 0) break;
+    agreeing.push_back(node);
+    if (core_.voters().is_quorum(agreeing)) commit = index;
+  }
+  const auto before = log.commit();
+  if (commit <= before) return;
+  log.raise_commit(commit);
+  core_.memory.advance();
+  on_committed(before, commit);
+  refresh();
+}
+
+void Owner::on_committed(std::uint64_t from, std::uint64_t to) {
+  const auto& log = core_.memory.streams.at(core_.stream);
+  for (auto index = from + 1; index <= to; ++index) {
+    const auto* record = log.at(index);
+    if (record == nullptr || record->kind != RecordKind::Put) continue;
+    const auto& bucket = core_.memory.table.bucket(record->bucket);
+    if (bucket.owner.grant != record->grant || !bucket.entries.contains(record->uid)) continue;
+    for (std::size_t i = 0; i < kNumDirections; ++i) {
+      const LeaseKeeper::Key key{record->uid, static_cast<Direction>(i)};
+      if (leases_.promised(key) == 0) leases_.open(key, record->leases[i].number);
+      publish(key, record->bucket);
+    }
+    Event event(EventKind::EntryInstalled, record->bucket);
+    event.uid = record->uid;
+    core_.emit(event);
+  }
+  for (const auto& key : leases_.on_commit(to)) publish(key, base::BucketIndex{});
+}
+
+void Owner::refresh() {
+  if (!core_.levelled) return;
+  const auto& log = core_.memory.streams.at(core_.stream);
+  for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
+    const base::BucketIndex index(static_cast<std::uint8_t>(i));
+    const auto& bucket = core_.memory.table.bucket(index);
+    const bool ours = bucket.owner.stream == core_.stream && !log.frozen() && !bucket.closed &&
+                      closed_under_[i] != bucket.owner.grant;
+    if (ours == serving_[i]) continue;
+    if (planted(Bug::ServeAgainAfterClosing) && serving_[i] &&
+        bucket.owner.stream == core_.stream) {
+      continue;
+    }
+    serving_[i] = ours;
+    core_.emit(Event(ours ? EventKind::BucketOpened : EventKind::BucketShut, index));
+    for (const auto& [uid, entry] : bucket.entries) {
+      if (!ours) {
+        leases_.close(uid);
+        continue;
+      }
+      for (std::size_t way = 0; way < kNumDirections; ++way) {
+        const LeaseKeeper::Key key{uid, static_cast<Direction>(way)};
+        leases_.open(key, entry.directions[way].lease.number);
+        published_[key] = 0;
+        publish(key, index);
+      }
+    }
+  }
+}
+
+// Rule 10: the node keeps its streams, freezes and voter identity; only the stream is new.
+void Owner::on_frozen() {
+  auto& log = core_.memory.streams.at(core_.stream);
+  log.freeze();
+  serving_.reset();
+  core_.emit(EventKind::StreamFrozen);
+  ++core_.stream.incarnation;
+  for (const auto node : core_.contacts.known()) core_.contacts.find(node)->froze_us = false;
+  start_stream();
+}
+
+std::uint64_t Owner::stable() const {
+  const auto& log = core_.memory.streams.at(core_.stream);
+  const bool full = log.bytes() > core_.config.stream_log_bytes;
+  auto stable = log.applied();
+  for (const auto node : core_.other_voters()) {
+    // Beyond the bound of the log nobody who is away is waited for: it will need a snapshot.
+    if (full && !core_.alive(node)) continue;
+    const auto found = receivers_.find(node);
+    stable = std::min(stable, found == receivers_.end() ? 0 : found->second.held);
+  }
+  return stable;
+}
+
+void Owner::send_to(base::NodeId node, Receiver& to) {
+  auto& log = core_.memory.streams.at(core_.stream);
+  if (to.sent > to.held && core_.now - to.sent_at >= core_.config.resend_after) to.sent = to.held;
+  to.sent = std::max(to.sent, log.start());
+  std::size_t in_flight = 0;
+  while (to.sent < log.held() && in_flight < core_.config.window_bytes) {
+    Records message;
+    message.stream = core_.stream;
+    message.first = to.sent + 1;
+    message.commit = log.commit();
+    message.stable = stable();
+    message.records = log.read(message.first, core_.config.batch_bytes);
+    to.sent += message.records.size();
+    to.sent_at = core_.now;
+    for (const auto& record : message.records) in_flight += wire_size(record);
+    core_.send(node, std::move(message));
+  }
+}
+
+void Owner::flush() {
+  dirty_ = false;
+  if (!core_.levelled) return;
+  if (core_.memory.streams.at(core_.stream).frozen()) return;
+  for (const auto node : core_.peers()) {
+    if (core_.alive(node)) send_to(node, receiver(node));
+  }
+  advance_commit();  // alone in the voter set, we are the quorum
+}
+
+void Owner::tick() {
+  flush();
+  auto& log = core_.memory.streams.at(core_.stream);
+  log.forget(stable());
+}
+
+}  // namespace phalanx::cluster

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "voter.hpp"
+
+#include <algorithm>
+
+#include "phalanx/cluster/planted.hpp"
+
+namespace phalanx::cluster {
+
+void Voter::on(const Header& from, const Records& message) {
+  const auto& id = message.stream;
+  const bool origin = from.sender.node == id.node && from.sender.boot == id.boot;
+  if (!origin && !message.levelling) return;
+  if (id == core_.stream) return;
+  auto found = core_.memory.streams.find(id);
+  if (found == core_.memory.streams.end()) {
+    // Before levelling we do not know whether this stream is frozen, nor where our copy begins.
+    if (!core_.levelled || message.levelling) return;
+    found = core_.memory.streams.try_emplace(id).first;
+  }
+  auto& log = found->second;
+  if (log.frozen() && !message.levelling && !planted(Bug::AcknowledgementAfterFreeze)) {
+    core_.send(from.sender.node, Acknowledge{id, log.held(), true});
+    return;
+  }
+  if (message.first > log.held() + 1 && (message.levelling || message.stable > log.held())) {
+    lags_ = true;
+  }
+  const bool store = !(planted(Bug::WitnessStoresNothing) && core_.config.weight == 0);
+  if (store) log.extend(message.first, message.records);
+  if (!message.levelling) log.raise_commit(message.commit);
+  advance();
+  log.forget(message.stable);
+  const auto held = store ? log.held() : message.first + message.records.size() - 1;
+  if (!message.levelling) {
+    core_.send(from.sender.node, Acknowledge{id, held, false});
+  } else if (planted(Bug::LevellingAcknowledges)) {
+    core_.send(id.node, Acknowledge{id, held, false});
+  }
+}
+
+void Voter::on(const Header& from, const Fetch& message) {
+  const auto found = core_.memory.streams.find(message.stream);
+  if (found == core_.memory.streams.end()) return;
+  const auto& log = found->second;
+  Records reply;
+  reply.stream = message.stream;
+  reply.levelling = true;
+  // What is gone here shows as a gap: the asker then needs a snapshot.
+  reply.first = std::max({message.from, log.start() + 1, std::uint64_t{1}});
+  reply.records = log.read(reply.first, 4 * core_.config.batch_bytes);
+  core_.send(from.sender.node, std::move(reply));
+}
+
+void Voter::freeze(const StreamId& stream) {
+  if (stream == core_.stream) {
+    owner_.on_frozen();
+    return;
+  }
+  core_.memory.streams[stream].freeze();
+  if (planted(Bug::FreezeStallsAllStreams)) {
+    for (auto& [id, log] : core_.memory.streams) log.freeze();
+  }
+}
+
+void Voter::on(const Header& from, const Freeze& message) {
+  // Rule 3: whoever voted for a later master obeys no earlier one.
+  if (from.term < core_.memory.term && !planted(Bug::LowerTermAccepted)) return;
+  if (!from.levelled) return;
+  FreezeReport report;
+  for (const auto& stream : message.streams) {
+    freeze(stream);
+    report.held.push_back({stream, core_.memory.streams.at(stream).held()});
+  }
+  if (core_.levelled) core_.send(from.sender.node, std::move(report));
+}
+
+void Voter::on(const Header& from, const Propose& message) {
+  const auto& version = message.allocation.version;
+  const bool old = from.term < core_.memory.term || version.term < core_.memory.term;
+  if (old && !planted(Bug::LowerTermAccepted)) return;
+  if (!core_.levelled || version.generation != core_.memory.generation) return;
+  if (version.term == from.term && from.term == core_.memory.term) {
+    if (core_.master != from.sender) {
+      core_.master = from.sender;
+      core_.emit(Event(EventKind::MasterChanged, from.sender.node));
+    }
+    core_.master_heard = core_.now;
+  }
+  core_.memory.store(message.allocation);
+  core_.memory.committed = std::max(core_.memory.committed, message.committed);
+  unacknowledged_ = true;
+  advance();
+  acknowledge_allocation();
+}
+
+void Voter::acknowledge_allocation() {
+  const auto& newest = core_.memory.newest;
+  if (!unacknowledged_ || !core_.master || core_.is_master() || !core_.levelled) return;
+  if (newest.version.term != core_.memory.term) return;
+  const bool ready = !core_.memory.table_lags() && core_.memory.missing(newest).empty();
+  if (!ready && !planted(Bug::AllocationWithoutPrefixes)) {
+    fetch_missing();
+    return;
+  }
+  unacknowledged_ = false;
+  core_.send(core_.master->node, ProposeAck{newest.version});
+}
+
+void Voter::fetch_missing() {
+  if (core_.now - fetched_at_ < core_.config.resend_after) return;
+  fetched_at_ = core_.now;
+  for (const auto& base : core_.memory.missing(core_.memory.newest)) {
+    core_.memory.streams.try_emplace(base.stream);
+    const Fetch fetch{base.stream, base.index + 1};
+    if (core_.master && !core_.is_master()) {
+      core_.send(core_.master->node, fetch);
+    } else {
+      core_.send_all(core_.other_voters(), fetch);
+    }
+  }
+}
+
+void Voter::on(const Header& from, const Heartbeat& message) {
+  if (!from.levelled || from.generation != core_.memory.generation || !core_.levelled) return;
+  const auto found = core_.memory.streams.find(message.stream);
+  if (found != core_.memory.streams.end() && !found->second.frozen()) {
+    found->second.raise_commit(message.commit);
+  }
+  core_.memory.committed = std::max(core_.memory.committed, message.committed);
+  if (core_.master == from.sender && from.term == core_.memory.term) {
+    // A master that lost its quorum steps down and says so.
+    if (message.master) {
+      core_.master_heard = core_.now;
+    } else {
+      core_.master.reset();
+    }
+  }
+  advance();
+}
+
+void Voter::advance() {
+  if (!core_.levelled) return;
+  if (core_.memory.advance()) owner_.refresh();
+}
+
+void Voter::tick() {
+  if (!core_.levelled) return;
+  acknowledge_allocation();
+  if (!core_.memory.missing(core_.memory.newest).empty()) fetch_missing();
+  if (core_.now - tidied_at_ >= core_.config.heartbeat_interval) {
+    tidied_at_ = core_.now;
+    core_.memory.forget_dead_streams();
+  }
+}
+
+}  // namespace phalanx::cluster

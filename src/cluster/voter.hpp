@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include "core.hpp"
+#include "owner.hpp"
+
+namespace phalanx::cluster {
+
+// The duties of a voter towards streams and allocations of others: store, freeze, report, hand on.
+class Voter {
+ public:
+  Voter(Core& core, Owner& owner) noexcept : core_(core), owner_(owner) {}
+
+  void on(const Header& from, const Records& message);
+  void on(const Header& from, const Fetch& message);
+  void on(const Header& from, const Freeze& message);
+  void on(const Header& from, const Propose& message);
+  // The peer knows how far its stream is agreed, and which allocation is.
+  void on(const Header& from, const Heartbeat& message);
+  void tick();
+
+  // Freezes one stream here; ours as well.
+  void freeze(const StreamId& stream);
+  // After anything that may let the table move on.
+  void advance();
+  [[nodiscard]] bool lags() const noexcept { return lags_ || core_.memory.table_lags(); }
+  void caught_up() noexcept { lags_ = false; }
+
+ private:
+  void acknowledge_allocation();
+  void fetch_missing();
+
+  Core& core_;
+  Owner& owner_;
+  bool lags_ = false;            // a stream's records are gone at its origin
+  bool unacknowledged_ = false;  // `newest` waits for its prefixes
+  base::TimePoint fetched_at_{};
+  base::TimePoint tidied_at_{};
+};
+
+}  // namespace phalanx::cluster

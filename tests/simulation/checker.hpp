@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "phalanx/cluster/node.hpp"
+
+namespace phalanx::simulation {
+
+using namespace phalanx::cluster;  // the simulator is about nothing else
+
+// One process of a node: from start to crash.
+struct Process {
+  std::uint32_t id = 0;  // unique in the run
+  base::NodeId node;
+};
+struct SaKey {
+  base::Uid uid;
+  Direction direction = Direction::Inbound;
+  friend constexpr auto operator<=>(const SaKey&, const SaKey&) noexcept = default;
+};
+
+// Sees everything, as no node can, and says which promise was broken. The numbers are those of
+// docs/cluster-simulation.md.
+class Checker {
+ public:
+  struct Violation {
+    int invariant = 0;
+    std::string text;
+  };
+  [[nodiscard]] const std::optional<Violation>& violation() const noexcept { return violation_; }
+
+  // (1) a boot belongs to one process.
+  void admitted(const Process& process, const Node& node);
+  // (2, 3, 5, 10, 17) a number was sent, or delivered.
+  void used(const Node& node, const SaKey& key, std::uint64_t number, Grant grant,
+            std::uint64_t worker_limit);
+  // (5) a bucket changed hands: floors against what earlier owners used. (12) no dead entry lives.
+  // (6) the allocation behind it is stored by a quorum.
+  void opened(const Node& node, base::BucketIndex bucket);
+  // (6, 9) after every step of a node.
+  void stepped(const Process& process, const Node& node);
+  // (7, 8) what leaves a node.
+  void sent(const Node& node, const Message& message);
+  void removed(base::Uid uid) { removed_.insert(uid); }
+  // The process is gone; what it had acknowledged counts as acknowledged.
+  void crashed(const Process& process, const Node& node);
+  void fail(int invariant, std::string text) {
+    if (!violation_) violation_ = Violation{invariant, std::move(text)};
+  }
+
+  base::TimePoint now{};  // of the world, as no node knows it
+  // Who is running, for the checks that look at everybody.
+  std::map<base::NodeId, const Node*> alive;
+
+ private:
+  struct Use {
+    std::uint64_t highest = 0;
+    std::map<Grant, std::uint64_t> floors;    // grants that took over, with their floor
+    std::map<Grant, std::uint64_t> by_grant;  // highest number used under each
+  };
+  struct Progress {
+    Version committed;
+    std::map<StreamId, std::uint64_t> commit;
+  };
+  [[nodiscard]] std::size_t holders(const StreamId& stream, std::uint64_t index) const;
+  [[nodiscard]] std::size_t storers(const Version& version) const;
+  void check_frozen(const StreamId& stream);
+
+  std::optional<Violation> violation_;
+  std::map<VoterId, std::uint32_t> boots_;
+  std::map<SaKey, Use> uses_;
+  std::set<std::pair<SaKey, std::uint64_t>> numbers_;
+  std::set<base::Uid> removed_;
+  std::map<std::pair<Version, int>, Allocation> committed_;
+  std::map<std::tuple<VoterId, base::Generation, base::Term>, VoterId> votes_;
+  std::map<std::uint32_t, Progress> progress_;
+  // What processes that are gone had stored, by node.
+  std::map<base::NodeId, std::map<StreamId, std::uint64_t>> dead_held_;
+  std::map<base::NodeId, Version> dead_stored_;
+  std::map<StreamId, base::TimePoint> frozen_since_;  // a quorum froze it
+};
+
+}  // namespace phalanx::simulation

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "world.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "phalanx/cluster/message_codec.hpp"
+#include "phalanx/cluster/planted.hpp"
+
+namespace phalanx::simulation {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr auto kTick = milliseconds(2);
+constexpr auto kFlushAfter = microseconds(50);
+constexpr auto kTrafficEvery = milliseconds(2);
+// After the last fault everything must serve again within this time.
+constexpr auto kSettle = milliseconds(600);
+
+template <typename T>
+std::string text(T value) {
+  return std::to_string(value);
+}
+
+}  // namespace
+
+World::World(const Plan& plan, bool keep_timeline)
+    : plan_(plan), random_(plan.seed * 2 + 1), keep_timeline_(keep_timeline) {
+  end_ = now_ + plan.length;
+  VoterSet voters{1, {}, {}};
+  const auto count = plan.nodes + plan.witnesses;
+  for (unsigned i = 1; i <= count; ++i)
+    voters.current.push_back(base::NodeId(static_cast<std::uint8_t>(i)));
+  for (const auto node : voters.current) {
+    auto& machine = machines_[node];
+    machine.process.node = node;
+    machine.config.id = node;
+    machine.config.weight = node.value() > plan.nodes ? 0 : 100;
+    machine.config.machine[0] = std::byte{node.value()};
+    // Small, so that the bound of the log is met in a short run.
+    machine.config.stream_log_bytes = 24 * 1024;
+    machine.config.snapshot_bytes = 4096;
+    machine.config.max_steps = 6;
+    machine.disk.voters = voters;
+    start(machine);
+  }
+  peers_.resize(plan.sas);
+  at(milliseconds(100), {.what = What::Traffic});
+  const auto schedule = [&](unsigned times, FaultKind kind) {
+    for (unsigned i = 0; i < times; ++i) {
+      const auto after = milliseconds(random_.between(250, plan.length.count() / 1'000'000 - 1));
+      at(after, {.what = What::Fault, .number = static_cast<std::uint64_t>(kind)});
+    }
+  };
+  schedule(plan.crashes, FaultKind::Crash);
+  schedule(plan.partitions, FaultKind::Partition);
+  schedule(plan.stalls, FaultKind::Stall);
+  schedule(plan.drains, FaultKind::Drain);
+  schedule(plan.power_losses, FaultKind::PowerLoss);
+  schedule(plan.disk_losses, FaultKind::DiskLoss);
+  at(plan.length, {.what = What::Settle});
+}
+
+void World::at(base::Duration after, Happening happening) {
+  happening.at = now_ + after;
+  happening.order = ++order_;
+  queue_.push(std::move(happening));
+}
+
+void World::note(const std::string& line) {
+  if (!keep_timeline_) return;
+  char stamp[32];
+  const auto us = (now_.time_since_epoch() - std::chrono::seconds(1)).count() / 1000;
+  (void)std::snprintf(stamp, sizeof(stamp), "%9.3f ms  ", static_cast<double>(us) / 1000.0);
+  report_.timeline.push_back(stamp + line);
+}
+
+World::Machine* World::machine_of(base::NodeId node) {
+  const auto found = machines_.find(node);
+  return found == machines_.end() ? nullptr : &found->second;
+}
+
+std::vector<World::Machine*> World::running() {
+  std::vector<Machine*> out;
+  for (auto& [id, machine] : machines_) {
+    if (machine.node) out.push_back(&machine);
+  }
+  return out;
+}
+
+// Clocks of different machines have nothing to do with each other.
+base::TimePoint World::local(const Machine& machine) const {
+  return now_ + std::chrono::seconds(machine.process.node.value() * 1000);
+}
+
+void World::start(Machine& machine) {
+  machine.process.id = next_process_++;
+  machine.stalled_until = {};
+  machine.uid_counter = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    machine.config.nonce[i] = static_cast<std::byte>(machine.process.id >> (8 * i % 32));
+  }
+  machine.node = std::make_unique<Node>(machine.config, machine.disk);
+  machine.gateway = std::make_unique<Gateway>(*machine.node, checker_, gateway_counters_);
+  checker_.alive[machine.process.node] = machine.node.get();
+  note("node " + text(machine.process.node.value()) + " starts, process " +
+       text(machine.process.id));
+  at(microseconds(random_.between(0, 999)),
+     {.what = What::Tick, .node = machine.process.node, .process = machine.process.id});
+}
+
+void World::crash(Machine& machine, const char* why) {
+  if (!machine.node) return;
+  note("node " + text(machine.process.node.value()) + " stops: " + why);
+  ++report_.counts[why];
+  checker_.crashed(machine.process, *machine.node);
+  checker_.alive.erase(machine.process.node);
+  machine.gateway.reset();
+  machine.node.reset();
+  if (planted(Bug::BootWrittenLate) && machine.disk_lost) machine.disk.boot = base::BootCount{};
+  at(milliseconds(random_.between(2, 150)), {.what = What::Restart, .node = machine.process.node});
+}
+
+bool World::is_cut(base::NodeId from, base::NodeId to) const {
+  return std::any_of(cuts_.begin(), cuts_.end(),
+                     [&](const Cut& cut) { return cut.from == from && cut.to == to; });
+}
+
+void World::transmit(const Machine& machine, const Send& send) {
+  const auto from = machine.process.node;
+  ++report_.counts["messages"];
+  if (is_cut(from, send.to) || (!faults_over_ && random_.chance(plan_.loss))) {
+    ++report_.counts["messages lost"];
+    return;
+  }
+  auto message = std::make_shared<const Message>(send.message);
+  if (plan_.encode) {
+    const auto bytes = write_message(send.message);
+    if (!bytes.ok()) {
+      checker_.fail(0, "a message does not fit a datagram");
+      return;
+    }
+    auto parsed = parse_message(*bytes);
+    if (!parsed.ok() || !(*parsed == send.message)) {
+      checker_.fail(0, "a message does not survive the codec");
+      return;
+    }
+  }
+  const auto copies = random_.chance(plan_.duplication) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    auto delay = plan_.delay + base::Duration(random_.between(0, plan_.jitter.count()));
+    if (random_.chance(plan_.spike)) delay += milliseconds(random_.between(1, 20));
+    at(delay, {.what = What::Deliver, .node = send.to, .message = message});
+  }
+}
+
+void World::handle(Machine& machine, const Event& event) {
+  const auto name = "node " + text(machine.process.node.value());
+  switch (event.kind) {
+    case EventKind::Admitted:
+      checker_.admitted(machine.process, *machine.node);
+      note(name + " admitted as boot " + text(machine.node->self().boot.value()));
+      break;
+    case EventKind::Levelled:
+      ++report_.counts["levelled"];
+      note(name + " levelled");
+      break;
+    case EventKind::MasterChanged:
+      if (event.node == machine.process.node) {
+        ++report_.counts["elections"];
+        note(name + " is master of term " + text(machine.node->memory().term.value()));
+      }
+      break;
+    case EventKind::ColdStarted:
+      ++report_.counts["cold starts"];
+      note(name + " begins generation " + text(machine.node->memory().generation.value()));
+      break;
+    case EventKind::StreamFrozen:
+      ++report_.counts["frozen alive"];
+      note(name + " finds its stream frozen");
+      break;
+    case EventKind::BucketOpened:
+    case EventKind::BucketShut:
+    case EventKind::CloseWanted:
+    case EventKind::MoveComing:
+    case EventKind::EntryInstalled:
+    case EventKind::GateChanged:
+    case EventKind::BootRefused:
+    case EventKind::Superseded: break;
+  }
+  machine.gateway->on(event, local(machine));
+}
+
+// In order; a crash may come after any of them.
+void World::execute(Machine& machine, Outputs& outputs) {
+  bool superseded = false;
+  for (const auto& output : outputs) {
+    if (!faults_over_ && random_.chance(plan_.crash_in_step)) {
+      crash(machine, "crash within a step");
+      return;
+    }
+    if (const auto* persist = std::get_if<Persist>(&output)) {
+      machine.disk = persist->state;
+    } else if (const auto* send = std::get_if<Send>(&output)) {
+      checker_.sent(*machine.node, send->message);
+      transmit(machine, *send);
+    } else {
+      const auto& event = std::get<Event>(output);
+      superseded |= event.kind == EventKind::Superseded;
+      handle(machine, event);
+    }
+  }
+  checker_.stepped(machine.process, *machine.node);
+  note_allocation(machine);
+  ++report_.counts["steps"];
+  if (superseded) crash(machine, "superseded");
+}
+
+void World::node_happening(Machine& machine, const Happening& happening) {
+  if (!machine.node) return;
+  if (machine.stalled_until > now_) {
+    auto later = happening;
+    at(machine.stalled_until - now_ + base::Duration(random_.between(0, 1000)), std::move(later));
+    return;
+  }
+  const auto time = local(machine);
+  const auto raises = gateway_counters_.raises;
+  Outputs out;
+  switch (happening.what) {
+    case What::Tick:
+      if (happening.process != machine.process.id) return;
+      machine.node->tick(time, out);
+      machine.gateway->tick(time, out, random_);
+      at(kTick, {.what = What::Tick, .node = happening.node, .process = happening.process});
+      break;
+    case What::Flush:
+      if (happening.process != machine.process.id) return;
+      machine.node->flush(time, out);
+      break;
+    case What::Deliver: machine.node->receive(*happening.message, time, out); break;
+    case What::Esp:
+      machine.gateway->inbound(peers_[happening.sa].uid, peers_[happening.sa].bucket,
+                               happening.number, happening.genuine, time, out);
+      break;
+    case What::Clear:
+      machine.gateway->outbound(peers_[happening.sa].uid, peers_[happening.sa].bucket, time, out);
+      break;
+    case What::Fault:
+    case What::Restart:
+    case What::Heal:
+    case What::Resume:
+    case What::Undrain:
+    case What::Traffic:
+    case What::Settle: return;
+  }
+  if (gateway_counters_.raises != raises) {
+    at(kFlushAfter, {.what = What::Flush, .node = happening.node, .process = machine.process.id});
+  }
+  execute(machine, out);
+}
+
+void World::happen(const Happening& happening) {
+  switch (happening.what) {
+    case What::Tick:
+    case What::Flush:
+    case What::Deliver:
+    case What::Esp:
+    case What::Clear: node_happening(machines_.at(happening.node), happening); break;
+    case What::Fault: fault(static_cast<FaultKind>(happening.number)); break;
+    case What::Restart:
+      if (auto& machine = machines_.at(happening.node); !machine.node) start(machine);
+      break;
+    case What::Heal:
+      std::erase_if(cuts_, [&](const Cut& cut) { return cut.id == happening.number; });
+      note("partition " + text(happening.number) + " heals");
+      break;
+    case What::Undrain:
+      if (auto& machine = machines_.at(happening.node); machine.node) {
+        machine.node->set_weight(machine.config.weight);
+      }
+      break;
+    case What::Traffic:
+      manage_sas();
+      traffic();
+      at(kTrafficEvery, {.what = What::Traffic});
+      break;
+    case What::Settle:
+      faults_over_ = true;
+      cuts_.clear();
+      note("all faults end");
+      break;
+    case What::Resume: break;
+  }
+}
+
+Report World::run() {
+  const auto stop = end_ + kSettle;
+  while (!queue_.empty() && !checker_.violation()) {
+    const auto happening = queue_.top();
+    if (happening.at > stop) break;
+    queue_.pop();
+    now_ = happening.at;
+    checker_.now = now_;
+    happen(happening);
+  }
+  if (!checker_.violation()) settle();
+  report_.violation = checker_.violation();
+  if (report_.violation) note("stopped");
+  report_.at = now_;
+  auto& counts = report_.counts;
+  const auto& g = gateway_counters_;
+  counts["delivered"] = g.delivered;
+  counts["sent"] = g.sent;
+  counts["held"] = g.held;
+  counts["released"] = g.released;
+  counts["hold expired"] = g.expired;
+  counts["replays refused"] = g.refused;
+  counts["forged refused"] = g.forged;
+  counts["lease raises"] = g.raises;
+  counts["lease lowerings"] = g.lowerings;
+  counts["planned moves"] = g.closed;
+  counts["buckets opened"] = g.opened;
+  return report_;
+}
+
+}  // namespace phalanx::simulation

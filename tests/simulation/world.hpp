@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "checker.hpp"
+#include "gateway.hpp"
+#include "random.hpp"
+
+namespace phalanx::simulation {
+
+// What a run may do to the cluster. Drawn from the seed; the shrinker switches parts off.
+struct Plan {
+  std::uint64_t seed = 1;
+  unsigned nodes = 3;
+  unsigned witnesses = 0;
+  base::Duration length = std::chrono::milliseconds(900);
+  double loss = 0;
+  double duplication = 0;
+  base::Duration delay = std::chrono::microseconds(50);
+  base::Duration jitter = std::chrono::microseconds(100);
+  double spike = 0;  // a message is late by milliseconds
+  unsigned crashes = 0;
+  unsigned partitions = 0;
+  unsigned stalls = 0;
+  unsigned drains = 0;
+  unsigned power_losses = 0;
+  unsigned disk_losses = 0;
+  double crash_in_step = 0;  // a crash comes between two outputs of one step
+  bool encode = false;       // every message goes through the codec
+  unsigned sas = 6;
+};
+[[nodiscard]] Plan draw_plan(std::uint64_t seed);
+[[nodiscard]] std::string describe(const Plan& plan);
+
+struct Report {
+  std::optional<Checker::Violation> violation;
+  base::TimePoint at{};
+  std::map<std::string, std::uint64_t> counts;
+  std::vector<std::string> timeline;  // filled when asked for
+};
+
+// N nodes of the real core on a simulated network and clock.
+class World {
+ public:
+  World(const Plan& plan, bool keep_timeline);
+  Report run();
+
+ private:
+  enum class What : std::uint8_t {
+    Tick,
+    Flush,
+    Deliver,
+    Esp,
+    Clear,
+    Fault,
+    Restart,
+    Heal,
+    Resume,
+    Undrain,
+    Traffic,
+    Settle
+  };
+  enum class FaultKind : std::uint8_t { Crash, Partition, Stall, Drain, PowerLoss, DiskLoss };
+  struct Happening {
+    base::TimePoint at{};
+    std::uint64_t order = 0;
+    What what = What::Tick;
+    base::NodeId node{};
+    std::uint32_t process = 0;  // Tick, Flush: void once the process is gone
+    std::shared_ptr<const Message> message{};
+    std::uint64_t number = 0;  // Esp: sequence number; Fault: kind; Heal: partition
+    std::size_t sa = 0;
+    bool genuine = true;
+  };
+  struct Later {
+    bool operator()(const Happening& a, const Happening& b) const noexcept {
+      return std::tie(a.at, a.order) > std::tie(b.at, b.order);
+    }
+  };
+  struct Machine {
+    Process process;
+    Config config;
+    DiskState disk;
+    std::unique_ptr<Node> node;
+    std::unique_ptr<Gateway> gateway;
+    base::TimePoint stalled_until{};
+    std::uint32_t uid_counter = 0;
+    bool disk_lost = false;
+    Version noted;  // allocation last seen committed, for the timeline
+  };
+  // One SA of a peer; a new incarnation (rekey) has a new uid.
+  struct Peer {
+    base::Uid uid;
+    base::BucketIndex bucket;
+    std::uint64_t next = 1;          // the peer's own outbound number
+    std::vector<std::uint64_t> old;  // numbers to replay
+    bool installed = false;
+  };
+  struct Cut {
+    base::NodeId from;
+    base::NodeId to;
+    std::uint64_t id = 0;
+  };
+
+  void at(base::Duration after, Happening happening);
+  void start(Machine& machine);
+  void crash(Machine& machine, const char* why);
+  void execute(Machine& machine, Outputs& outputs);
+  void handle(Machine& machine, const Event& event);
+  void transmit(const Machine& machine, const Send& send);
+  [[nodiscard]] bool is_cut(base::NodeId from, base::NodeId to) const;
+  void happen(const Happening& happening);
+  void node_happening(Machine& machine, const Happening& happening);
+  void fault(FaultKind kind);
+  void traffic();
+  void manage_sas();
+  void settle();
+  void note(const std::string& text);
+  void note_allocation(Machine& machine);
+  [[nodiscard]] Machine* machine_of(base::NodeId node);
+  [[nodiscard]] std::vector<Machine*> running();
+  [[nodiscard]] base::TimePoint local(const Machine& machine) const;
+
+  Plan plan_;
+  Random random_;
+  Checker checker_;
+  Gateway::Counters gateway_counters_;
+  bool keep_timeline_;
+  base::TimePoint now_{std::chrono::seconds(1)};
+  base::TimePoint end_;
+  bool faults_over_ = false;
+  std::uint64_t order_ = 0;
+  std::uint32_t next_process_ = 1;
+  std::uint64_t next_cut_ = 1;
+  std::map<base::NodeId, Machine> machines_;
+  std::vector<Peer> peers_;
+  std::vector<Cut> cuts_;
+  std::priority_queue<Happening, std::vector<Happening>, Later> queue_;
+  Report report_;
+};
+
+}  // namespace phalanx::simulation
