@@ -32,7 +32,7 @@ std::optional<StateError> find_twins(std::span<const LeaseSpec> specs) {
   for (const auto& spec : specs) keys.push_back(spec.key);
   std::sort(keys.begin(), keys.end());
   if (std::adjacent_find(keys.begin(), keys.end()) == keys.end()) return std::nullopt;
-  // 40 bits of a hash: one case in 10^4 with ten thousand SAs.
+  // 40 bits of a hash: with ten thousand SAs one configuration in 20 000.
   return StateError{StateFault::Conflict,
                     "two SAs of one direction have the same uid and could not be told apart after "
                     "a restart; give one of them another SPI or key"};
