@@ -65,7 +65,11 @@ unsigned ControlLoop::poll() {
   work += take_captured();
   work += take_calls();
   if (host_->next_deadline() <= now) host_->tick(now);
-  if (leases_.tick(now)) dataplane_.announce_leases();
+  leases_.step(now);
+  if (const auto records = leases_.stats().records; records != seen_records_) {
+    seen_records_ = records;
+    dataplane_.announce_leases();
+  }
   if (next_link_check_ <= now) watch_links(now);
   dataplane_.tables().adjacencies->reclaim();
   io_.counters().waiting.set(host_->neighbors().held());
@@ -110,7 +114,7 @@ unsigned ControlLoop::take_raises(base::TimePoint now) {
   std::uint32_t index = 0;
   for (std::size_t worker = 0; worker < dataplane_.num_workers(); ++worker) {
     for (unsigned i = 0; i < 4 * kBurst && dataplane_.pop_raise(worker, direction, index); ++i) {
-      leases_.on_raise(index, now);
+      leases_.on_raise_request(index, now);
       ++total;
     }
   }

@@ -73,6 +73,7 @@ class ControlLoop {
   DataplaneIo io_;
   std::unique_ptr<HostStack> host_;
   std::unique_ptr<CaptureSession> capture_;
+  std::uint64_t seen_records_ = 0;  // lease records on the disk
   std::vector<bool> link_up_;
   base::TimePoint next_link_check_{};
   base::TimePoint last_poll_{};

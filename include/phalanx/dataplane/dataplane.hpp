@@ -47,6 +47,8 @@ class Dataplane {
   base::Result<base::Ok, std::string> start(std::uint64_t flow_seed);
   // Workers finish what they have and end. Idempotent.
   void stop() noexcept;
+  // After stop(): devices give back the buffers in their rings. What the pool misses then is lost.
+  void close_devices() noexcept { devices_.clear(); }
 
   [[nodiscard]] Tables& tables() noexcept { return tables_; }
   [[nodiscard]] const Tables& tables() const noexcept { return tables_; }

@@ -65,4 +65,8 @@ inline constexpr std::uint16_t kPacketMetaBytes = 96;
   return *static_cast<PacketMeta*>(rte_mbuf_to_priv(packet));
 }
 
+[[nodiscard]] inline const PacketMeta& meta_of(const rte_mbuf* packet) noexcept {
+  return meta_of(const_cast<rte_mbuf*>(packet));
+}
+
 }  // namespace phalanx::dataplane

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "gateway.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "eal_setup.hpp"
+#include "phalanx/base/log.hpp"
+#include "phalanx/mgmt/commands.hpp"
+#include "phalanx/mgmt/config_loader.hpp"
+#include "phalanx/mgmt/views.hpp"
+#include "privileges.hpp"
+
+namespace phalanx {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long the disk may take to write the exact leases when the gateway stops.
+constexpr auto kCloseLimit = 700ms;
+// The control thread's rest when it found nothing to do: short enough for a handshake of neighbor
+// discovery, long enough to leave a shared CPU to the workers.
+constexpr auto kControlRest = 100us;
+
+std::uint64_t unpredictable() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+std::optional<control::StateOwner> owner_of(const std::string& user) {
+  if (user.empty() || geteuid() != 0) return std::nullopt;
+  const auto* entry = getpwnam(user.c_str());  // start-up: no other thread runs yet
+  if (entry == nullptr) return std::nullopt;
+  return control::StateOwner{entry->pw_uid, entry->pw_gid};
+}
+
+std::string describe(const ipsec::SaStoreFailure& failure, const mgmt::Config& config) {
+  const auto position = failure.position;
+  const auto name = position < config.sas.size() ? config.sas[position].name : std::string("?");
+  return "SA " + name + " cannot be installed, fault " +
+         std::to_string(static_cast<int>(failure.error));
+}
+
+}  // namespace
+
+Gateway::Gateway(mgmt::Config config) : config_(std::move(config)) {}
+
+base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
+    mgmt::Config config, bool new_state, const std::vector<std::string>& eal_extra) {
+  std::unique_ptr<Gateway> gateway(new Gateway(std::move(config)));
+  if (auto done = gateway->open_state(new_state); !done) return done.error();
+  if (auto done = gateway->start_eal(eal_extra); !done) return done.error();
+  auto dataplane = dataplane::Dataplane::open(gateway->config_.dataplane, gateway->clock_);
+  if (!dataplane) return dataplane.error();
+  gateway->dataplane_ = std::move(*dataplane);
+  if (auto done = gateway->install_sas(); !done) return done.error();
+  auto& parts = *gateway;
+  parts.loop_ = std::make_unique<control::ControlLoop>(*parts.dataplane_, *parts.leases_,
+                                                       parts.clock_, unpredictable());
+  auto routed = parts.loop_->install_routes(parts.config_.dataplane.routes,
+                                            parts.config_.dataplane.neighbors, parts.config_.sas);
+  if (!routed) return routed.error();
+  if (auto done = parts.start_management(); !done) return done.error();
+  if (auto done = parts.start_workers(); !done) return done.error();
+  return gateway;
+}
+
+Gateway::Status Gateway::open_state(bool new_state) {
+  auto dir = control::open_state_dir(config_.node.state_dir, new_state,
+                                     owner_of(config_.node.user));
+  if (!dir) return dir.error().message;
+  control::StateOptions options;
+  options.node = config_.node.id;
+  options.new_state = new_state;
+  options.machine = control::this_machine();
+  auto state = control::StateStore::open(std::move(*dir), options);
+  if (!state) return state.error().message;
+  if (!state->notice().empty()) base::log_warn("state", state->notice());
+  state_ = std::make_unique<control::StateStore>(std::move(*state));
+  base::log_info("phalanxd",
+                 "starts node=" + std::to_string(config_.node.id.value()) + " boot=" +
+                     std::to_string(state_->identity().boot.value()) + " name=" +
+                     config_.node.name);
+  return base::Ok{};
+}
+
+Gateway::Status Gateway::start_eal(const std::vector<std::string>& extra) {
+  auto eal = dpdk::Eal::start(eal_arguments(config_, extra));
+  if (!eal) return eal.error();
+  eal_ = std::make_unique<dpdk::Eal>(std::move(*eal));
+  return base::Ok{};
+}
+
+Gateway::Status Gateway::install_sas() {
+  net::BucketHash::Key birth_key;
+  std::memcpy(birth_key.data(), state_->identity().birth_key.data(), birth_key.size());
+  dataplane_->set_bucket_key(birth_key);
+  if (auto done = dataplane_->set_policies(config_.policies); !done) return done;
+
+  std::vector<control::LeaseSpec> specs;
+  for (const auto& sa : config_.sas) {
+    specs.push_back({{sa.uid, static_cast<cluster::LeaseDirection>(sa.direction)}, sa.esn});
+  }
+  auto& quiescence = dataplane_->quiescence();
+  auto leases = control::LeaseService::open(
+      state_->take_leases(), specs,
+      {[&quiescence] { return quiescence.start(); },
+       [&quiescence](std::uint64_t token) { return quiescence.passed(token); }},
+      clock_.now());
+  if (!leases) return leases.error().message;
+  leases_ = std::move(*leases);
+
+  keys_ = control::KeyRegistry::create();
+  if (!keys_) return std::string("the system has no random bytes");
+  std::vector<ipsec::SaStart> starts(config_.sas.size());
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const auto& lease = leases_->start(i);
+    if (lease.exhausted) {
+      base::log_error("phalanxd", "the SA has no sequence numbers left, give it new keys sa=" +
+                                      config_.sas[i].name);
+    }
+    auto use = keys_->acquire(config_.sas[i]);
+    if (!use) return "SA " + config_.sas[i].name + " has the key of SA " + use.error().holder;
+    key_uses_.push_back(std::move(*use));
+    starts[i] = {lease.first, lease.limit, lease.raise_at, key_uses_.back().counter()};
+  }
+  auto sas = ipsec::SaStore::create(config_.sas, config_.policies, starts, config_.node.id,
+                                    state_->identity().boot);
+  if (!sas) return describe(sas.error(), config_);
+  for (std::uint32_t i = 0; i < starts.size(); ++i) {
+    if (auto* in = (*sas)->inbound(i)) leases_->attach(i, control::LeaseSource::of(*in));
+    if (auto* out = (*sas)->outbound(i)) leases_->attach(i, control::LeaseSource::of(*out));
+  }
+  // The keys live expanded in the store now; the configuration's copies are wiped.
+  for (auto& sa : config_.sas) {
+    sa.key = base::Secret();
+    sa.auth_key = base::Secret();
+  }
+  return dataplane_->set_sas(std::move(*sas));
+}
+
+Gateway::Status Gateway::start_management() {
+  auto telemetry =
+      mgmt::Telemetry::start(mgmt::make_views(config_, *dataplane_, *loop_),
+                             {{"config", "The configuration, without keys, as JSON.",
+                               mgmt::render_redacted(config_)}});
+  if (!telemetry) return telemetry.error();
+  telemetry_ = std::move(*telemetry);
+  auto commands = mgmt::CommandServer::start(config_.node.run_dir + "/control.sock",
+                                             mgmt::make_commands(config_, *loop_));
+  if (!commands) return commands.error();
+  commands_ = std::move(*commands);
+  return base::Ok{};
+}
+
+Gateway::Status Gateway::start_workers() {
+  if (auto started = dataplane_->start(unpredictable()); !started) return started;
+  loop_->announce_links();
+  if (auto dropped = drop_privileges(config_.node.user); !dropped) return dropped;
+  base::log_info("phalanxd", "is ready workers=" + std::to_string(dataplane_->num_workers()) +
+                                 " sas=" + std::to_string(config_.sas.size()));
+  return base::Ok{};
+}
+
+void Gateway::run(const std::atomic<bool>& stop) {
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (loop_->poll() == 0) std::this_thread::sleep_for(kControlRest);
+  }
+}
+
+bool Gateway::shutdown() {
+  base::log_info("phalanxd", "stops");
+  commands_.reset();
+  telemetry_.reset();
+  dataplane_->stop();
+  loop_->shutdown();
+  const bool exact = leases_->close(clock_.now(), kCloseLimit);
+  if (!exact) base::log_warn("phalanxd", "the leases are not exact, a restart loses some numbers");
+  dataplane_->close_devices();
+  const auto leaked = dataplane_->pool().in_use();
+  if (leaked != 0) {
+    base::log_error("phalanxd", "packet buffers were not given back leaked=" +
+                                    std::to_string(leaked));
+  } else {
+    base::log_info("phalanxd", "has stopped leaked=0");
+  }
+  return leaked == 0;
+}
+
+// Members go in reverse: management before what it shows, SAs before the leases' storage thread
+// would be asked again, devices before EAL.
+Gateway::~Gateway() {
+  commands_.reset();
+  telemetry_.reset();
+  if (dataplane_) dataplane_->stop();
+  loop_.reset();
+  leases_.reset();
+  dataplane_.reset();
+}
+
+}  // namespace phalanx

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/base/result.hpp"
+#include "phalanx/control/control_loop.hpp"
+#include "phalanx/control/key_registry.hpp"
+#include "phalanx/control/lease_service.hpp"
+#include "phalanx/control/state_store.hpp"
+#include "phalanx/dataplane/dataplane.hpp"
+#include "phalanx/dpdk/eal.hpp"
+#include "phalanx/mgmt/command_server.hpp"
+#include "phalanx/mgmt/config.hpp"
+#include "phalanx/mgmt/telemetry.hpp"
+
+namespace phalanx {
+
+// The composition root: makes every part in the order in which they need each other, runs the
+// control loop on the calling thread, and takes them down in reverse.
+//
+//   state (boot raised, on disk) -> EAL -> devices -> leases, keys, SAs -> tables -> management
+//   -> workers -> privileges dropped -> control loop until stop
+class Gateway {
+ public:
+  // eal_extra: arguments for EAL from the command line.
+  static base::Result<std::unique_ptr<Gateway>, std::string> start(
+      mgmt::Config config, bool new_state, const std::vector<std::string>& eal_extra);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Returns when `stop` is set. Main thread.
+  void run(const std::atomic<bool>& stop);
+  // Workers drain, leases become exact, buffers are counted. False: something was lost on the way.
+  [[nodiscard]] bool shutdown();
+
+ private:
+  using Status = base::Result<base::Ok, std::string>;
+
+  explicit Gateway(mgmt::Config config);
+  Status open_state(bool new_state);
+  Status start_eal(const std::vector<std::string>& extra);
+  Status install_sas();
+  Status start_management();
+  Status start_workers();
+
+  mgmt::Config config_;
+  base::SteadyClock clock_;
+  std::unique_ptr<control::StateStore> state_;
+  std::unique_ptr<dpdk::Eal> eal_;
+  std::unique_ptr<control::KeyRegistry> keys_;
+  std::vector<control::KeyRegistry::Use> key_uses_;  // by SA
+  std::unique_ptr<dataplane::Dataplane> dataplane_;
+  std::unique_ptr<control::LeaseService> leases_;
+  std::unique_ptr<control::ControlLoop> loop_;
+  std::unique_ptr<mgmt::Telemetry> telemetry_;
+  std::unique_ptr<mgmt::CommandServer> commands_;
+};
+
+}  // namespace phalanx

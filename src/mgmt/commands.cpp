@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/mgmt/commands.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "phalanx/control/capture_session.hpp"
+#include "phalanx/dataplane/drop_reason.hpp"
+
+namespace phalanx::mgmt {
+namespace {
+
+using control::CaptureRequest;
+using control::CaptureStatus;
+
+constexpr std::uint64_t kMaxSnaplen = 262144;
+constexpr const char* kBusy = "the control thread does not answer, the gateway is stopping";
+
+Row row_of(const CaptureStatus& status) {
+  return {{"running", std::uint64_t{status.running ? 1U : 0U}},
+          {"file", status.path},
+          {"packets", status.packets}};
+}
+
+// Position of the one whose name is `name`.
+template <typename List>
+std::optional<std::size_t> find_name(const List& list, const std::string& name) {
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const auto& row) { return row.name == name; });
+  if (found == list.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - list.begin());
+}
+
+base::Result<dataplane::CaptureFilter, std::string> parse_filter(const Config& config,
+                                                                 const CommandArguments& arguments) {
+  const auto port = arguments.text("port");
+  const auto sa = arguments.text("sa");
+  const auto drop = arguments.text("drop");
+  if ((port ? 1 : 0) + (sa ? 1 : 0) + (drop ? 1 : 0) != 1) {
+    return std::string("name one of port, sa and drop");
+  }
+  dataplane::CaptureFilter filter;
+  if (port) {
+    const auto found = find_name(config.dataplane.ports, *port);
+    if (!found) return "there is no port " + *port;
+    filter.kind = dataplane::CaptureKind::Port;
+    filter.port = static_cast<std::uint8_t>(*found);
+  } else if (sa) {
+    const auto found = find_name(config.sas, *sa);
+    if (!found) return "there is no SA " + *sa;
+    filter.kind = dataplane::CaptureKind::Sa;
+    filter.sa = static_cast<std::uint32_t>(*found);
+  } else {
+    const auto found = find_name(dataplane::kDropReasons, *drop);
+    if (!found) return "there is no drop reason " + *drop;
+    filter.kind = dataplane::CaptureKind::Drop;
+    filter.drop = dataplane::kDropReasons[*found].reason;
+  }
+  const auto snaplen = arguments.number("snaplen").value_or(kMaxSnaplen);
+  if (snaplen < 1 || snaplen > kMaxSnaplen) return std::string("snaplen is 1 to 262144 bytes");
+  filter.snaplen = static_cast<std::uint32_t>(snaplen);
+  return filter;
+}
+
+base::Result<Row, std::string> start_capture(const Config& config, control::ControlLoop& loop,
+                                             const CommandArguments& arguments) {
+  const auto filter = parse_filter(config, arguments);
+  if (!filter) return filter.error();
+  const auto file = arguments.text("file");
+  if (!file || file->empty() || file->front() != '/') {
+    return std::string("file is the absolute path of the capture");
+  }
+  const CaptureRequest request{*filter, *file, arguments.number("max_packets").value_or(0)};
+  base::Result<base::Ok, std::string> started = std::string(kBusy);
+  CaptureStatus status;
+  const bool ran = loop.call([&] {
+    started = loop.capture().start(request);
+    status = loop.capture().status();
+  });
+  if (!ran) return std::string(kBusy);
+  if (!started) return started.error();
+  return row_of(status);
+}
+
+}  // namespace
+
+Commands make_commands(const Config& config, control::ControlLoop& loop) {
+  Commands commands;
+  commands.emplace("capture_start", [&config, &loop](const CommandArguments& arguments) {
+    return start_capture(config, loop, arguments);
+  });
+  commands.emplace("capture_stop",
+                   [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
+                     CaptureStatus status;
+                     if (!loop.call([&] { status = loop.capture().stop(); })) {
+                       return std::string(kBusy);
+                     }
+                     return row_of(status);
+                   });
+  commands.emplace("capture_status",
+                   [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
+                     CaptureStatus status;
+                     if (!loop.call([&] { status = loop.capture().status(); })) {
+                       return std::string(kBusy);
+                     }
+                     return row_of(status);
+                   });
+  return commands;
+}
+
+}  // namespace phalanx::mgmt
