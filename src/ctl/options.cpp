@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "table.hpp"
+
+namespace phalanx::ctl {
+namespace {
+
+std::string list_names() {
+  std::string names = "config";
+  for (const auto& style : list_styles()) names += ", " + std::string(style.name);
+  return names;
+}
+
+void add_lists(CLI::App& command, Options& options, Action action) {
+  command.add_option("list", options.list, list_names())->required();
+  command.add_option("name", options.name, "only the row with this name, in full");
+  command.add_flag("-a,--all", options.all, "all rows and columns");
+  command.callback([&options, action] { options.action = action; });
+}
+
+void add_capture(CLI::App& capture, Options& options) {
+  auto& wanted = options.capture;
+  auto* start = capture.add_subcommand("start", "begin to write packets to a pcap file");
+  auto* what = start->add_option_group("what", "what to capture");
+  what->add_option("--port", wanted.port, "packets of this port, both directions");
+  what->add_option("--sa", wanted.sa, "packets of this SA, encrypted and clear");
+  what->add_option("--drop", wanted.drop, "packets dropped for this reason");
+  what->require_option(1);
+  start->add_option("--file", wanted.file, "pcap file, written by phalanxd")->required();
+  start->add_option("--snaplen", wanted.snaplen, "bytes of each packet")
+      ->check(CLI::Range(std::uint64_t{64}, std::uint64_t{262144}))
+      ->capture_default_str();
+  start->add_option("--max-packets", wanted.max_packets, "end after so many packets");
+  start->callback([&options] {
+    options.action = Action::CaptureStart;
+    // The daemon's working directory is another one.
+    options.capture.file = std::filesystem::absolute(options.capture.file).string();
+  });
+  capture.add_subcommand("stop", "end the capture")->callback([&options] {
+    options.action = Action::CaptureStop;
+  });
+  capture.add_subcommand("status", "tell about the capture")->callback([&options] {
+    options.action = Action::CaptureStatus;
+  });
+  capture.require_subcommand(1);
+}
+
+}  // namespace
+
+std::variant<Options, int> parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app("Shows and controls a running phalanxd.", "phalanxctl");
+  app.set_version_flag("--version", std::string("phalanxctl ") + PHALANX_VERSION);
+  auto* socket =
+      app.add_option("--socket", options.target.socket, "telemetry socket of the daemon");
+  app.add_option("--prefix", options.target.prefix, "file prefix of the daemon")->excludes(socket);
+  app.add_option("--control", options.control_socket, "command socket of the daemon");
+  app.add_flag("-j,--json", options.json, "JSON for programs");
+  app.require_subcommand(1);
+  app.fallthrough();
+
+  add_lists(*app.add_subcommand("show", "show a list once"), options, Action::Show);
+  auto* watch = app.add_subcommand("watch", "show a list over and over, counters as rates");
+  add_lists(*watch, options, Action::Watch);
+  watch->add_option("--interval", options.interval_s, "seconds between readings")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  watch->add_option("--count", options.count, "end after so many readings");
+  add_capture(*app.add_subcommand("capture", "write packets to a pcap file"), options);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return options;
+}
+
+}  // namespace phalanx::ctl
