@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Phalanx Authors
-#include <algorithm>
-#include <utility>
-
 #include "esp_encapsulate.hpp"
 
 // AES-CBC + HMAC-SHA2 (RFC 3602, RFC 4868) through the job interface: the manager interleaves the
-// packets of many SAs over its lanes and keeps those that do not fill them yet.
+// packets of many SAs over its lanes and keeps those that do not fill them yet. Jobs go in one by
+// one: the burst calls of 1.3 lose all jobs when the queue runs full, and miscount it when it
+// wraps.
 
 namespace phalanx::ipsec {
 namespace {
@@ -53,8 +52,6 @@ std::uint32_t hashed_bytes(CbcSlot& slot, bool esn) noexcept {
   return bytes + static_cast<std::uint32_t>(sizeof(high));
 }
 
-using Jobs = std::array<IMB_JOB*, EspEngine::kBurst>;
-
 }  // namespace
 
 void EspStages::on_encrypted(Impl& engine, const IMB_JOB& job) noexcept {
@@ -95,26 +92,15 @@ namespace {
 
 using OnJob = void (*)(EspEngine::Impl&, const IMB_JOB&) noexcept;
 
-// Jobs for as many packets as the manager has room for; finishes older ones when it is full.
-std::uint32_t next_jobs(EspEngine::Impl& engine, IMB_MGR& manager, Jobs& jobs, std::uint32_t wanted,
-                        OnJob on_job) noexcept {
-  auto count = manager.get_next_burst(&manager, wanted, jobs.data());
-  if (count == wanted) [[likely]]
-    return count;
-  for (std::uint32_t i = 0; i < wanted; ++i) {
-    const auto* job = manager.flush_job(&manager);
-    if (job == nullptr) break;
-    on_job(engine, *job);
-  }
-  return manager.get_next_burst(&manager, wanted, jobs.data());
+// Hands over the job that get_next_job() gave. When the queue runs full it finishes the oldest.
+void submit(EspEngine::Impl& engine, IMB_MGR& manager, OnJob on_job) noexcept {
+  const auto* finished = manager.submit_job_nocheck(&manager);
+  if (finished != nullptr) on_job(engine, *finished);
 }
 
-void submit(EspEngine::Impl& engine, IMB_MGR& manager, Jobs& jobs, std::uint32_t count,
-            OnJob on_job) noexcept {
-  auto finished = manager.submit_burst_nocheck(&manager, count, jobs.data());
-  for (std::uint32_t i = 0; i < finished; ++i) on_job(engine, *jobs[i]);
-  // A burst returns no more jobs than it was given; the last one may have finished more.
-  while (auto* job = manager.get_completed_job(&manager)) on_job(engine, *job);
+// What the lanes have finished meanwhile.
+void take_finished(EspEngine::Impl& engine, IMB_MGR& manager, OnJob on_job) noexcept {
+  while (const auto* job = manager.get_completed_job(&manager)) on_job(engine, *job);
 }
 
 }  // namespace
@@ -122,14 +108,10 @@ void submit(EspEngine::Impl& engine, IMB_MGR& manager, Jobs& jobs, std::uint32_t
 void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
   auto& manager = *engine.cbc_out;
   auto& ring = engine.out_ring;
-  Jobs jobs;
-  const auto room =
-      next_jobs(engine, manager, jobs, static_cast<std::uint32_t>(packets.size()), &on_encrypted);
-  std::uint32_t count = 0;
   for (auto* packet : packets) {
     auto& sa = *packet->out_sa;
     const auto icv_bytes = info(sa.algorithm_).icv_bytes;
-    if (count == room || ring.full()) [[unlikely]] {
+    if (ring.full()) [[unlikely]] {
       refuse(*packet, sa, EspVerdict::CryptoError);
       continue;
     }
@@ -149,24 +131,21 @@ void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets
     slot.packet = *packet;
     slot.esp = sealing.esp;
     slot.body_bytes = sealing.body_bytes;
-    auto& job = *jobs[count++];
+    auto& job = *manager.get_next_job(&manager);
     fill_job(job, sa.algorithm_, key, slot);
     job.enc_keys = key.cipher.data();
     job.auth_tag_output = slot.esp + kFrontBytes + slot.body_bytes;
     job.msg_len_to_hash_in_bytes = hashed_bytes(slot, (sa.flags_ & OutboundSa::kEsn) != 0);
     job.cipher_direction = IMB_DIR_ENCRYPT;
     job.chain_order = IMB_ORDER_CIPHER_HASH;
+    submit(engine, manager, &on_encrypted);
   }
-  submit(engine, manager, jobs, count, &on_encrypted);
+  take_finished(engine, manager, &on_encrypted);
 }
 
 void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
   auto& manager = *engine.cbc_in;
   auto& ring = engine.in_ring;
-  Jobs jobs;
-  const auto room =
-      next_jobs(engine, manager, jobs, static_cast<std::uint32_t>(packets.size()), &on_decrypted);
-  std::uint32_t count = 0;
   for (auto* packet : packets) {
     auto& sa = *packet->in_sa;
     const std::uint32_t icv_bytes = info(sa.algorithm_).icv_bytes;
@@ -176,7 +155,7 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
       continue;
     }
     if (!admit(*packet)) continue;
-    if (count == room || ring.full()) [[unlikely]] {
+    if (ring.full()) [[unlikely]] {
       refuse(*packet, sa, EspVerdict::CryptoError);
       continue;
     }
@@ -190,21 +169,20 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
     slot.received_icv = {};
     slot.computed_icv = {};
     std::memcpy(slot.received_icv.data(), slot.esp + kFrontBytes + slot.body_bytes, icv_bytes);
-    auto& job = *jobs[count++];
+    auto& job = *manager.get_next_job(&manager);
     fill_job(job, sa.algorithm_, key, slot);
     job.dec_keys = key.cipher.data();
     job.auth_tag_output = slot.computed_icv.data();
     job.msg_len_to_hash_in_bytes = hashed_bytes(slot, (sa.flags_ & InboundSa::kEsn) != 0);
     job.cipher_direction = IMB_DIR_DECRYPT;
     job.chain_order = IMB_ORDER_HASH_CIPHER;
+    submit(engine, manager, &on_decrypted);
   }
-  submit(engine, manager, jobs, count, &on_decrypted);
+  take_finished(engine, manager, &on_decrypted);
 }
 
 void EspStages::flush(Impl& engine) noexcept {
   const auto drain = [&](IMB_MGR& manager, OnJob on_job) {
-    // Not flush_burst: in release 1.3 it returns jobs a second time when it empties the queue at
-    // the place where the queue wraps round, which would send packets twice.
     while (const auto* job = manager.flush_job(&manager)) on_job(engine, *job);
   };
   drain(*engine.cbc_out, &on_encrypted);

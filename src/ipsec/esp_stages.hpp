@@ -43,7 +43,7 @@ struct AeadOp {
   const std::uint8_t* aad;
   std::array<std::uint8_t, 12> nonce;  // salt | IV
   std::array<std::uint8_t, 12>
-      esn_aad;  // SPI | high | low: RFC 4106 5, when 64-bit numbers are used
+      esn_aad;                       // SPI | high | low: RFC 4106 5, when 64-bit numbers are used
   std::array<std::uint8_t, 16> tag;  // inbound: the computed one
   EspAlgorithm algorithm;
   bool refused;  // inbound: the library did not do it

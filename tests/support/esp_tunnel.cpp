@@ -88,6 +88,7 @@ ReferenceSa make_reference(const TunnelOptions& options) {
   ReferenceSa made;
   made.algorithm = options.algorithm;
   made.key = random_bytes(random, std::size_t{facts.key_bytes} + facts.salt_bytes);
+  if (!options.key.empty()) made.key = options.key;
   made.auth_key = random_bytes(random, facts.auth_key_bytes);
   made.spi = options.spi;
   made.esn = options.esn;
@@ -136,7 +137,8 @@ ipsec::Policy any_policy(net::Family family, std::vector<std::uint32_t> in_sas) 
 }
 
 Tunnel::Tunnel(const TunnelOptions& options)
-    : reference_(make_reference(options)), iv_counter_(std::make_unique<ipsec::IvCounter>()) {
+    : reference_(make_reference(options)),
+      iv_counter_(std::make_unique<ipsec::IvCounter>(options.first_iv)) {
   const auto make = [&](ipsec::Direction direction, std::uint64_t first) {
     std::vector<ipsec::SaParams> params;
     params.push_back(make_params(options, direction));

@@ -60,8 +60,10 @@ struct TunnelOptions {
   bool copy_dscp = true;
   std::uint8_t outer_dscp = 0;
   std::uint16_t path_mtu = 0;
+  std::uint64_t first_iv = 0;
   std::uint32_t spi = 0x12345678;
-  std::uint64_t key_seed = 1;
+  std::uint64_t key_seed = 1;  // keys are made from it,
+  Bytes key;                   // unless this one is given (with its salt)
   ipsec::Isa isa = ipsec::Isa::Best;
   std::vector<ipsec::Selector> selectors;  // none: everything, in both families
 };

@@ -25,6 +25,10 @@ inline constexpr std::uint64_t kIvBlock = 4096;
 // the life of the process; workers take blocks from it.
 class IvCounter {
  public:
+  IvCounter() noexcept = default;
+  // Goes on behind what was handed out before; a multiple of kIvBlock.
+  explicit IvCounter(std::uint64_t first) noexcept : next_(first) {}
+
   // First counter of a fresh block, or kIvCounterEnd when the key is used up.
   [[nodiscard]] std::uint64_t take_block() noexcept {
     if (next_.load(std::memory_order_relaxed) >= kIvCounterEnd) return kIvCounterEnd;
