@@ -3,12 +3,14 @@
 // modules: control cluster
 //
 // What a disk gives back, from any bytes. First byte: 0 lease record, 1 slot, 2 identity, 3 a whole
-// identity file, 4 a whole lease file; 5 a good lease file with edits of offset (2) and value (1).
+// identity file, 4 a whole lease file, 5 a good lease file with edits of offset (2) and value (1);
+// with 128 added the checksums are made right, as after a write by something that knows them.
 // What parses must write back to the same; a state that is accepted must be a possible one, and a
 // lease file that is accepted must hold what is committed to it.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <span>
@@ -16,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "phalanx/base/crc32c.hpp"
+#include "phalanx/base/endian.hpp"
 #include "phalanx/cluster/lease_record.hpp"
 #include "phalanx/control/lease_file.hpp"
 #include "phalanx/control/state_store.hpp"
@@ -88,6 +92,16 @@ void check_record(std::span<const std::byte> input) {
   require(again.ok() && *again == *record);
 }
 
+// The last 4 of the first `length` bytes are the CRC-32C of those before them.
+Bytes with_checksum(std::span<const std::byte> input, std::size_t length) {
+  Bytes bytes(input.begin(), input.end());
+  if (bytes.size() < length) return bytes;
+  const auto checked = std::span<const std::byte>(bytes).first(length - sizeof(base::be32));
+  const base::be32 crc(base::crc32c(checked));
+  std::memcpy(bytes.data() + checked.size(), &crc, sizeof(crc));
+  return bytes;
+}
+
 void check_slot(std::span<const std::byte> input) {
   const auto slot = control::parse_lease_slot(input, 3);
   if (!slot) return;
@@ -141,12 +155,19 @@ const Bytes& good_lease_file() {
   return content;
 }
 
-void check_edited_lease_file(std::span<const std::byte> edits) {
+void check_edited_lease_file(std::span<const std::byte> edits, bool repair) {
   auto content = std::make_shared<Bytes>(good_lease_file());
   for (; edits.size() >= 3; edits = edits.subspan(3)) {
     const auto offset =
         std::to_integer<std::size_t>(edits[0]) << 8 | std::to_integer<std::size_t>(edits[1]);
     (*content)[offset % content->size()] = edits[2];
+    if (!repair) continue;
+    // Header and slots alike are 64 bytes at multiples of 64.
+    const auto unit = std::span(*content).subspan(
+        offset % content->size() / control::kLeaseSlotBytes * control::kLeaseSlotBytes,
+        control::kLeaseSlotBytes);
+    const auto repaired = with_checksum(unit, unit.size());
+    std::copy(repaired.begin(), repaired.end(), unit.begin());
   }
   check_lease_file(std::move(content));
 }
@@ -157,13 +178,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto input = std::as_bytes(std::span(data, size));
   if (input.empty()) return 0;
   const auto rest = input.subspan(1);
-  switch (data[0]) {
+  const bool repair = (data[0] & 128) != 0;
+  const auto repaired = [&](std::size_t length) {
+    return repair ? with_checksum(rest, length) : Bytes(rest.begin(), rest.end());
+  };
+  switch (data[0] & 127) {
     case 0: check_record(rest); break;
-    case 1: check_slot(rest); break;
-    case 2: check_identity(rest); break;
-    case 3: check_identity_file(rest); break;
+    case 1: check_slot(repaired(control::kLeaseSlotBytes)); break;
+    case 2: check_identity(repaired(control::kIdentityBytes)); break;
+    case 3: check_identity_file(repaired(control::kIdentityBytes)); break;
     case 4: check_lease_file(std::make_shared<Bytes>(rest.begin(), rest.end())); break;
-    case 5: check_edited_lease_file(rest); break;
+    case 5: check_edited_lease_file(rest, repair); break;
     default: break;
   }
   return 0;
