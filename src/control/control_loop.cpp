@@ -66,8 +66,8 @@ unsigned ControlLoop::poll() {
   work += take_calls();
   if (host_->next_deadline() <= now) host_->tick(now);
   leases_.step(now);
-  if (const auto records = leases_.stats().records; records != seen_records_) {
-    seen_records_ = records;
+  if (const auto limits = leases_.stats().published; limits != seen_limits_) {
+    seen_limits_ = limits;
     dataplane_.announce_leases();
   }
   if (next_link_check_ <= now) watch_links(now);

@@ -219,7 +219,9 @@ void LeaseService::scan(base::TimePoint now) {
 void LeaseService::carry_out() {
   for (const auto& publish : actions_.publish) {
     auto* gate = sources_[publish.lease.value()].gate;
-    if (gate != nullptr) gate->publish(publish.limit, publish.raise_at);
+    if (gate == nullptr) continue;
+    gate->publish(publish.limit, publish.raise_at);
+    ++stats_.published;
   }
   if (!actions_.quiesce.empty()) {
     waiting_.push_back({quiescence_.start(), actions_.quiesce});

@@ -73,7 +73,7 @@ class ControlLoop {
   DataplaneIo io_;
   std::unique_ptr<HostStack> host_;
   std::unique_ptr<CaptureSession> capture_;
-  std::uint64_t seen_records_ = 0;  // lease records on the disk
+  std::uint64_t seen_limits_ = 0;  // that the lease service has published
   std::vector<bool> link_up_;
   base::TimePoint next_link_check_{};
   base::TimePoint last_poll_{};

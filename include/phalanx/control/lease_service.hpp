@@ -64,6 +64,7 @@ struct LeaseServiceConfig {
 
 struct LeaseServiceStats {
   cluster::LeaseBookStats book;
+  std::uint64_t published = 0;       // limits given to gates: held packets may get another try
   std::uint64_t records = 0;         // on the disk
   std::uint64_t batches = 0;         // handed to the storage thread
   std::uint64_t failed_batches = 0;  // the disk refused them

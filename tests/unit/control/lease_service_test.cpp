@@ -143,9 +143,11 @@ TEST_F(LeaseServiceTest, PublishesARaiseWhenItIsOnTheDiskAndNotBefore) {
   EXPECT_EQ(limit(), 1U);
   EXPECT_TRUE(writer_->write_one());
   EXPECT_EQ(limit(), 1U);
+  EXPECT_EQ(service_->stats().published, 0U);
   service_->step(now_ + milliseconds(101));
   EXPECT_EQ(limit(), 2U);
   EXPECT_EQ(service_->stats().last_store, milliseconds(101));
+  EXPECT_EQ(service_->stats().published, 1U);
 }
 
 TEST_F(LeaseServiceTest, UrgentRaisesDoNotWaitForTheTickAndOthersShareIt) {
