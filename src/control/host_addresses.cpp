@@ -36,9 +36,12 @@ HostAddresses::HostAddresses(std::vector<HostPort> ports) : ports_(std::move(por
   assert(ports_.size() < 256);
   for (const auto& port : ports_) {
     link_locals_.push_back(net::link_local_address(port.mac));
+    std::set<net::IpAddress> groups = {net::solicited_node(link_locals_.back())};
     for (const auto& ours : port.addresses) {
+      if (ours.address.is_v6()) groups.insert(net::solicited_node(ours.address));
       if (!is_link_local_v6(ours.address)) configured_.insert(ours.address);
     }
+    groups_.emplace_back(groups.begin(), groups.end());
   }
 }
 

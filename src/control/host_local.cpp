@@ -5,6 +5,7 @@
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/icmp.hpp"
 #include "phalanx/net/ip.hpp"
+#include "phalanx/net/mld.hpp"
 
 namespace phalanx::control {
 
@@ -21,6 +22,9 @@ HostCounter HostStack::on_icmp(const LocalPacket& packet, base::TimePoint now) {
                          header->type <= net::kIcmpv6Redirect;
   if (discovery) return on_ndp(packet, header->type, now);
   if (addresses_.is_ours(packet.port, packet.source)) return HostCounter::SourceIsOurs;
+  if (family == net::Family::V6 && header->type == net::kMldQuery) {
+    return on_mld_query(packet, now);
+  }
   const auto request = family == net::Family::V4 ? net::kIcmpEchoRequest : net::kIcmpv6EchoRequest;
   if (header->type == request) return on_echo(packet, message);
   return net::is_icmp_error(family, header->type) ? HostCounter::IcmpErrorToUs

@@ -78,7 +78,8 @@ HostStack::HostStack(HostConfig config, SlowPathIo& io, std::uint64_t seed)
       log_rate_(kLogLinesPerSecond, kLogLinesAtOnce),
       links_(addresses_.size()),
       scratch_(scratch_bytes(addresses_.ports())),
-      next_identification_(static_cast<std::uint16_t>(seed)) {}
+      next_identification_(static_cast<std::uint16_t>(seed)),
+      random_(seed) {}
 
 // ---- configuration and time ---------------------------------------------------------------------
 
@@ -106,11 +107,20 @@ void HostStack::on_link_up(base::PortIndex port, base::TimePoint now) {
 void HostStack::tick(base::TimePoint now) {
   neighbors_.tick(now);
   for (std::size_t i = 0; i < links_.size(); ++i) {
-    auto& link = links_[i];
-    if (link.announcements_left == 0 || link.announce_at > now) continue;
-    announce(base::PortIndex(static_cast<std::uint8_t>(i)));
+    tick_link(base::PortIndex(static_cast<std::uint8_t>(i)), now);
+  }
+}
+
+void HostStack::tick_link(base::PortIndex port, base::TimePoint now) {
+  auto& link = links_[port.value()];
+  if (link.announcements_left != 0 && link.announce_at <= now) {
+    announce(port);
     link.announcements_left -= 1;
     link.announce_at = now + kAnnounceInterval;
+  }
+  if (link.report_at <= now) {
+    link.report_at = base::TimePoint::max();
+    report_groups(port, link.report_version, net::MldRecord::ModeIsExclude);
   }
 }
 
@@ -118,6 +128,7 @@ base::TimePoint HostStack::next_deadline() const noexcept {
   auto earliest = neighbors_.next_deadline();
   for (const auto& link : links_) {
     if (link.announcements_left != 0) earliest = std::min(earliest, link.announce_at);
+    earliest = std::min(earliest, link.report_at);
   }
   return earliest;
 }
@@ -131,6 +142,7 @@ void HostStack::announce(base::PortIndex port) {
     }
   }
   announce_ndp(port, addresses_.link_local(port));
+  report_groups(port, 2, net::MldRecord::ChangeToExclude);
 }
 
 // ---- packets ------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@
 Whole Ethernet frames unless the name starts with "l3_" (IP packets). Every byte is scapy's.
   /usr/bin/python3 tests/vectors/make_host.py > tests/vectors/host.txt
 """
-from scapy.all import (ARP, ICMP, IP, IPv6, TCP, UDP, Ether, ICMPv6DestUnreach, ICMPv6EchoReply,
-                       ICMPv6EchoRequest, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo,
-                       ICMPv6NDOptSrcLLAddr, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
-                       ICMPv6ND_Redirect, ICMPv6ND_RS, ICMPv6PacketTooBig, ICMPv6ParamProblem,
-                       ICMPv6TimeExceeded, IPOption_NOP, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
-                       IPv6ExtHdrHopByHop, PadN, Raw)
+from scapy.all import (ARP, Ether, ICMP, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
+                       ICMPv6MLDMultAddrRec, ICMPv6MLQuery, ICMPv6MLQuery2, ICMPv6MLReport,
+                       ICMPv6MLReport2, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo,
+                       ICMPv6NDOptSrcLLAddr, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_RS,
+                       ICMPv6ND_Redirect, ICMPv6PacketTooBig, ICMPv6ParamProblem,
+                       ICMPv6TimeExceeded, IP, IPOption_NOP, IPv6, IPv6ExtHdrDestOpt,
+                       IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, PadN, Raw, RouterAlert, TCP, UDP)
 
 # The gateway's public port, and a neighbor on its link.
 OUR_MAC, OUR4, OUR6 = "02:00:5e:00:53:01", "192.0.2.1", "2001:db8:1::1"
@@ -173,6 +174,39 @@ def make_ndp():
         ICMPv6ND_Redirect(tgt=PEER_LL, dst=FAR6))
 
 
+def mld(name, src_mac, dst_mac, src, dst, message, hlim=1, alert=True):
+    options = [RouterAlert(), PadN(optdata=b"")] if alert else [PadN(optdata=b"\0" * 4)]
+    add(name, Ether(src=src_mac, dst=dst_mac) / IPv6(src=src, dst=dst, hlim=hlim) /
+        IPv6ExtHdrHopByHop(options=options, autopad=0) / message)
+
+
+def make_mld():
+    all_routers, all_routers_mac = "ff02::16", "33:33:00:00:00:16"
+    groups = sorted([OUR6_GROUP, OUR_LL_GROUP])
+    for name, kind in (("joined", 4), ("present", 2)):
+        records = [ICMPv6MLDMultAddrRec(rtype=kind, dst=group) for group in groups]
+        mld(f"mld_{name}", OUR_MAC, all_routers_mac, OUR_LL, all_routers,
+            ICMPv6MLReport2(records=records))
+    mld("mld_v1_report_0", OUR_MAC, OUR6_GROUP_MAC, OUR_LL, OUR6_GROUP,
+        ICMPv6MLReport(mladdr=OUR6_GROUP))
+    mld("mld_v1_report_1", OUR_MAC, OUR_LL_GROUP_MAC, OUR_LL, OUR_LL_GROUP,
+        ICMPv6MLReport(mladdr=OUR_LL_GROUP))
+
+    query = {"src_mac": PEER_MAC, "dst_mac": ALL_NODES_MAC, "src": PEER_LL, "dst": ALL_NODES}
+    general = ICMPv6MLQuery2(mrd=10000)
+    mld("mld_query", **query, message=general)
+    mld("mld_query_v1", **query, message=ICMPv6MLQuery(mrd=1000))
+    mld("mld_query_group", PEER_MAC, OUR6_GROUP_MAC, PEER_LL, OUR6_GROUP,
+        ICMPv6MLQuery2(mrd=1000, mladdr=OUR6_GROUP))
+    mld("mld_query_other_group", **query, message=ICMPv6MLQuery2(mladdr="ff02::1:ff00:77"))
+    # RFC 3810 5.1.3: 0x8abc stands for (0x1abc << 3) ms.
+    mld("mld_query_long_delay", **query, message=ICMPv6MLQuery2(mrd=0x8abc))
+    mld("bad_mld_hop_limit", **query, message=general, hlim=2)
+    mld("bad_mld_no_alert", **query, message=general, alert=False)
+    mld("bad_mld_source", PEER_MAC, ALL_NODES_MAC, PEER6, ALL_NODES, general)
+    mld("bad_mld_length", **query, message=ICMPv6MLQuery(mrd=1000) / Raw(b"\0\0"))
+
+
 def make_echo():
     for size in (0, 1, 2, 56, 1471, 1472):
         add(f"echo4_{size}", Ether(src=PEER_MAC, dst=OUR_MAC) /
@@ -214,7 +248,8 @@ def make_echo():
     add("echo4_from_broadcast", frame / IP(src="192.0.2.255", dst=OUR4) / echo)
     add("echo4_not_ours", frame / IP(src=PEER4, dst="192.0.2.200") / echo)
     add("icmp4_reply", frame / IP(src=PEER4, dst=OUR4) / ICMP(type=0, id=1, seq=1))
-    add("icmp4_timestamp", frame / IP(src=PEER4, dst=OUR4) / ICMP(type=13))
+    add("icmp4_timestamp", frame / IP(src=PEER4, dst=OUR4) /
+        ICMP(type=13, ts_ori=1, ts_rx=0, ts_tx=0))
     add("icmp4_error", frame / IP(src=PEER4, dst=OUR4) / ICMP(type=3, code=4) /
         IP(src=OUR4, dst=FAR4, proto=50) / payload(8))
     add("icmp6_reply", frame / IPv6(src=PEER6, dst=OUR6) / ICMPv6EchoReply())
@@ -333,6 +368,7 @@ def make_errors():
 def main():
     make_arp()
     make_ndp()
+    make_mld()
     make_echo()
     make_errors()
     print("# SPDX-License-Identifier: Apache-2.0")

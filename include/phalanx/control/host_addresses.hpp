@@ -41,6 +41,11 @@ class HostAddresses {
     return link_locals_[port.value()];
   }
 
+  // Solicited-node groups of the port's addresses, each once.
+  [[nodiscard]] const std::vector<net::IpAddress>& groups(base::PortIndex port) const noexcept {
+    return groups_[port.value()];
+  }
+
   // A configured address of any port, or a link-local one of this port.
   [[nodiscard]] bool is_ours(base::PortIndex port, const net::IpAddress& address) const noexcept;
   // An address of this very port: what ARP and NDP answer for.
@@ -58,6 +63,7 @@ class HostAddresses {
  private:
   std::vector<HostPort> ports_;
   std::vector<net::IpAddress> link_locals_;
+  std::vector<std::vector<net::IpAddress>> groups_;
   std::set<net::IpAddress> configured_;
 };
 

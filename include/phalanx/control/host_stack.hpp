@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "phalanx/dataplane/config.hpp"
 #include "phalanx/net/address.hpp"
 #include "phalanx/net/arp.hpp"
+#include "phalanx/net/mld.hpp"
 #include "phalanx/net/ndp.hpp"
 #include "phalanx/net/packet_parser.hpp"
 
@@ -58,8 +60,8 @@ class HostStack final : private NeighborOutput {
                                                                     const net::MacAddress& mac);
 
   // The port's link is up: tell the neighbors our MAC by gratuitous ARP (RFC 5227 2.3) and
-  // unsolicited NA (RFC 4861 7.2.6), three times, one second apart. Called for each port at start,
-  // and again whenever its link comes back.
+  // unsolicited NA (RFC 4861 7.2.6), and the switches our multicast groups (RFC 3810 6.1), three
+  // times, one second apart. Called for each port at start, and again whenever its link comes back.
   void on_link_up(base::PortIndex port, base::TimePoint now);
 
   void on_punt(const PuntedPacket& packet, base::TimePoint now);
@@ -79,7 +81,9 @@ class HostStack final : private NeighborOutput {
   struct Link {
     std::uint8_t announcements_left = 0;
     base::TimePoint announce_at = base::TimePoint::max();
-    base::TimePoint defend_after{};  // RFC 5227 2.4: not before this
+    base::TimePoint defend_after{};                      // RFC 5227 2.4: not before this
+    base::TimePoint report_at = base::TimePoint::max();  // answer to a multicast query
+    std::uint8_t report_version = 2;
   };
   // An IP packet addressed to us, parsed.
   struct LocalPacket {
@@ -122,6 +126,9 @@ class HostStack final : private NeighborOutput {
                                              const net::NdpMessage& message, base::TimePoint now);
   void announce_ndp(base::PortIndex port, const net::IpAddress& address);
   [[nodiscard]] bool solicit_ndp(const NeighborKey& key, const net::MacAddress* unicast_to);
+  // host_mld.cpp
+  [[nodiscard]] HostCounter on_mld_query(const LocalPacket& packet, base::TimePoint now);
+  void report_groups(base::PortIndex port, std::uint8_t version, net::MldRecord record);
   // host_local.cpp
   [[nodiscard]] HostCounter on_icmp(const LocalPacket& packet, base::TimePoint now);
   [[nodiscard]] HostCounter on_echo(const LocalPacket& packet, std::span<const std::byte> message);
@@ -134,6 +141,7 @@ class HostStack final : private NeighborOutput {
   [[nodiscard]] HostCounter on_conflict(base::PortIndex port, const net::IpAddress& address,
                                         const net::MacAddress& mac, base::TimePoint now);
   void announce(base::PortIndex port);
+  void tick_link(base::PortIndex port, base::TimePoint now);
 
   void on_solicit(const NeighborKey& key, const net::MacAddress* unicast_to) noexcept override;
   void on_unreachable(void* handle, base::TimePoint now) noexcept override;
@@ -150,6 +158,7 @@ class HostStack final : private NeighborOutput {
   std::vector<Link> links_;
   std::vector<std::byte> scratch_;  // the packet being built: Ethernet header, largest MTU
   std::uint16_t next_identification_;
+  std::mt19937_64 random_;  // delays of reports
 };
 
 }  // namespace phalanx::control

@@ -209,10 +209,11 @@ TEST(HostAnnouncements, TellNeighborsOurMacThreeTimesWhenTheLinkComesUp) {
   for (int round = 0; round < 3; ++round) {
     EXPECT_EQ(world.host.next_deadline(), world.now);
     world.host.tick(world.now);
-    ASSERT_EQ(world.io.frames.size(), 3U) << round;
+    ASSERT_EQ(world.io.frames.size(), 4U) << round;
     EXPECT_EQ(world.io.frames[0].second, vector_hex("arp_our_announcement"));
     EXPECT_EQ(world.io.frames[1].second, vector_hex("na_our_announcement"));
     EXPECT_EQ(world.io.frames[2].second, vector_hex("na_our_link_local_announcement"));
+    EXPECT_EQ(world.io.frames[3].second, vector_hex("mld_joined"));
     world.io.frames.clear();
     world.now += 1s;
   }
