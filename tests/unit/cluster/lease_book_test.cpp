@@ -165,6 +165,25 @@ TEST_F(LeaseBookTest, AFailedRaiseIsNotPublishedAndTriedAgain) {
   EXPECT_EQ(book_.stats().failures, 1U);
 }
 
+// The disk may still hold the high lease: a crash would cost what it promised.
+TEST_F(LeaseBookTest, AFailedLoweringIsTriedAgain) {
+  start(kInbound);
+  run(seconds(2), 10000);
+  begin_lowering();
+  quiescent(actions_.quiesce.back().round);
+  ASSERT_EQ(actions_.store.size(), 1U);
+  book_.on_failed(lease_);
+  const auto lowered = book_.stats().lowers;
+  begin_lowering();
+  quiescent(actions_.quiesce.back().round);
+  ASSERT_EQ(actions_.store.size(), 1U);
+  EXPECT_EQ(record(), limit());
+  stored_ok();
+  EXPECT_EQ(book_.stats().lowers, lowered + 1);
+  run(seconds(2), 0);
+  EXPECT_EQ(ahead(), 1U);
+}
+
 TEST_F(LeaseBookTest, PacketsBeyondTheLimitMakeTheRaiseUrgent) {
   start(kInbound, 10);
   send(1);
