@@ -29,9 +29,15 @@ std::string file_prefix(const mgmt::Config& config) {
 
 std::vector<std::string> eal_arguments(const mgmt::Config& config,
                                        const std::vector<std::string>& extra) {
-  std::vector<std::string> arguments{"phalanxd", "--lcores", lcore_map(config), "--main-lcore",
-                                     "0",        "-m",       std::to_string(config.eal.memory_mb),
-                                     "--file-prefix", file_prefix(config)};
+  std::vector<std::string> arguments{"phalanxd",
+                                     "--lcores",
+                                     lcore_map(config),
+                                     "--main-lcore",
+                                     "0",
+                                     "-m",
+                                     std::to_string(config.eal.memory_mb),
+                                     "--file-prefix",
+                                     file_prefix(config)};
   if (config.eal.hugepages) {
     arguments.emplace_back("--in-memory");
   } else {

@@ -67,8 +67,11 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
   auto routed = parts.loop_->install_routes(parts.config_.dataplane.routes,
                                             parts.config_.dataplane.neighbors, parts.config_.sas);
   if (!routed) return routed.error();
-  if (auto done = parts.start_management(); !done) return done.error();
   if (auto done = parts.start_workers(); !done) return done.error();
+  if (auto done = parts.start_management(); !done) return done.error();
+  if (auto dropped = drop_privileges(parts.config_.node.user); !dropped) return dropped.error();
+  base::log_info("phalanxd", "is ready workers=" + std::to_string(parts.dataplane_->num_workers()) +
+                                 " sas=" + std::to_string(parts.config_.sas.size()));
   return gateway;
 }
 
@@ -163,9 +166,6 @@ Gateway::Status Gateway::start_management() {
 Gateway::Status Gateway::start_workers() {
   if (auto started = dataplane_->start(unpredictable()); !started) return started;
   loop_->announce_links();
-  if (auto dropped = drop_privileges(config_.node.user); !dropped) return dropped;
-  base::log_info("phalanxd", "is ready workers=" + std::to_string(dataplane_->num_workers()) +
-                                 " sas=" + std::to_string(config_.sas.size()));
   return base::Ok{};
 }
 

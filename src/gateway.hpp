@@ -24,8 +24,8 @@ namespace phalanx {
 // The composition root: makes every part in the order in which they need each other, runs the
 // control loop on the calling thread, and takes them down in reverse.
 //
-//   state (boot raised, on disk) -> EAL -> devices -> leases, keys, SAs -> tables -> management
-//   -> workers -> privileges dropped -> control loop until stop
+//   state (boot raised, on disk) -> EAL -> devices -> leases, keys, SAs -> tables -> workers
+//   -> management -> privileges dropped -> control loop until stop
 class Gateway {
  public:
   // eal_extra: arguments for EAL from the command line.

@@ -19,7 +19,9 @@ namespace {
 std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 
-void on_signal(int) { stop_requested.store(true, std::memory_order_relaxed); }
+void on_signal(int) {
+  stop_requested.store(true, std::memory_order_relaxed);
+}
 
 void catch_signals() {
   struct sigaction action {};
@@ -43,8 +45,7 @@ int run(const Options& options) {
   std::vector<mgmt::ConfigProblem> warnings;
   auto config = mgmt::load_config(options.config_path, {{}, &warnings});
   if (!config) return print_problems(config.error());
-  const auto refused =
-      mgmt::check_eal_arguments(options.eal_arguments, *config, "command line");
+  const auto refused = mgmt::check_eal_arguments(options.eal_arguments, *config, "command line");
   if (!refused.empty()) return print_problems(refused);
   for (const auto& warning : warnings) base::log_warn("config", mgmt::to_string(warning));
   if (options.check_config) {

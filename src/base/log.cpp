@@ -23,8 +23,8 @@ spdlog::level::level_enum to_spdlog(LogLevel level) noexcept {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "phalanx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("phalanx",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     made->flush_on(spdlog::level::debug);
     return made;
@@ -34,7 +34,9 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void set_log_level(LogLevel level) noexcept { logger().set_level(to_spdlog(level)); }
+void set_log_level(LogLevel level) noexcept {
+  logger().set_level(to_spdlog(level));
+}
 
 bool parse_log_level(std::string_view text, LogLevel& level) noexcept {
   if (text == "debug") {
@@ -51,7 +53,9 @@ bool parse_log_level(std::string_view text, LogLevel& level) noexcept {
   return true;
 }
 
-bool log_enabled(LogLevel level) noexcept { return logger().should_log(to_spdlog(level)); }
+bool log_enabled(LogLevel level) noexcept {
+  return logger().should_log(to_spdlog(level));
+}
 
 void log(LogLevel level, std::string_view component, std::string_view message) noexcept {
   try {

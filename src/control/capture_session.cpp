@@ -36,22 +36,23 @@ base::Result<base::Ok, std::string> CaptureSession::start(const CaptureRequest& 
   return base::Ok{};
 }
 
-CaptureStatus CaptureSession::status() const { return {file_ != nullptr, request_.path, packets_}; }
+CaptureStatus CaptureSession::status() const {
+  return {file_ != nullptr, request_.path, packets_};
+}
 
 CaptureStatus CaptureSession::stop() {
   dataplane_.capture().clear();
   if (!file_) return status();
   if (!file_->close()) base::log_warn("control", "the capture is not complete, the disk is full");
-  base::log_info("control", "capture ends file=" + request_.path + " packets=" +
-                                std::to_string(packets_));
+  base::log_info("control",
+                 "capture ends file=" + request_.path + " packets=" + std::to_string(packets_));
   file_.reset();
   return status();
 }
 
 void CaptureSession::write(const rte_mbuf* copy) {
   if (!file_) return;
-  const auto length =
-      std::max<std::uint32_t>(copy->data_len, dataplane::meta_of(copy).length);
+  const auto length = std::max<std::uint32_t>(copy->data_len, dataplane::meta_of(copy).length);
   const auto written = file_->write(
       wall_clock(), {rte_pktmbuf_mtod(copy, const std::byte*), copy->data_len}, length);
   if (written == CaptureWrite::Written) {

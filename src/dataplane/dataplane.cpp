@@ -52,9 +52,8 @@ base::Result<std::unique_ptr<Dataplane>, std::string> Dataplane::open(const Conf
   if (!capture_pool) return capture_pool.error();
   auto quiescence = dpdk::Quiescence::create(base::kMaxWorkers);
   if (!quiescence) return quiescence.error();
-  std::unique_ptr<Dataplane> dataplane(new Dataplane(config, clock, std::move(*pool),
-                                                     std::move(*capture_pool),
-                                                     std::move(*quiescence)));
+  std::unique_ptr<Dataplane> dataplane(new Dataplane(
+      config, clock, std::move(*pool), std::move(*capture_pool), std::move(*quiescence)));
   if (auto opened = dataplane->open_devices(); !opened) return opened.error();
   dataplane->fill_ports();
   auto& tables = dataplane->tables_;
@@ -67,7 +66,9 @@ base::Result<std::unique_ptr<Dataplane>, std::string> Dataplane::open(const Conf
   return dataplane;
 }
 
-Dataplane::~Dataplane() { stop(); }
+Dataplane::~Dataplane() {
+  stop();
+}
 
 base::Result<base::Ok, std::string> Dataplane::open_devices() {
   for (const auto& port : config_.ports) {
@@ -96,8 +97,7 @@ void Dataplane::fill_ports() {
   tables_.devices.resize(devices_.size());
   for (const auto& port : config_.ports) {
     const auto device = static_cast<std::uint8_t>(
-        std::find(device_names_.begin(), device_names_.end(), port.device) -
-        device_names_.begin());
+        std::find(device_names_.begin(), device_names_.end(), port.device) - device_names_.begin());
     const auto index = static_cast<std::uint8_t>(tables_.ports.size());
     const auto mac = port.mac.is_zero() ? devices_[device].mac() : port.mac;
     tables_.ports.push_back(
@@ -126,8 +126,7 @@ base::Result<base::Ok, std::string> Dataplane::make_queues() {
     link.owner = this;
     auto to_control = dpdk::PacketRing::create(ring_name("punt", i), config_.limits.punt_queue);
     if (!to_control) return to_control.error();
-    auto from_control =
-        dpdk::PacketRing::create(ring_name("inject", i), config_.limits.punt_queue);
+    auto from_control = dpdk::PacketRing::create(ring_name("inject", i), config_.limits.punt_queue);
     if (!from_control) return from_control.error();
     auto to_capture = dpdk::PacketRing::create(ring_name("capture", i), kCaptureSlots);
     if (!to_capture) return to_capture.error();
@@ -220,9 +219,8 @@ base::Result<base::Ok, std::string> Dataplane::make_worker(std::size_t index,
     const auto& device = devices_[i];
     // A reserved port (the cluster's) takes no part in forwarding yet.
     const bool reserved = std::all_of(
-        tables_.ports.begin(), tables_.ports.end(), [&](const Port& port) {
-          return port.device != i || port.role == PortRole::Cluster;
-        });
+        tables_.ports.begin(), tables_.ports.end(),
+        [&](const Port& port) { return port.device != i || port.role == PortRole::Cluster; });
     for (std::uint16_t queue = 0; queue < device.rx_queues() && !reserved; ++queue) {
       // Device i's queues are dealt out from worker i on, so that two one-queue devices do not
       // both burden the first worker.

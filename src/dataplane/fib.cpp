@@ -62,8 +62,8 @@ base::Result<Fib, std::string> Fib::create(std::span<const Route> routes,
     const std::uint64_t number = route.target + 1;
     int error = 0;
     if (route.to.address.is_v4()) {
-      error = rte_fib_add(fib.fib4_.get(), route.to.address.v4_host_order(), route.to.length,
-                          number);
+      error =
+          rte_fib_add(fib.fib4_.get(), route.to.address.v4_host_order(), route.to.length, number);
     } else {
       error = rte_fib6_add(fib.fib6_.get(), route.to.address.bytes.data(), route.to.length, number);
     }

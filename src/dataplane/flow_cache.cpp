@@ -12,7 +12,8 @@ FlowCache::FlowCache(std::uint32_t entries, std::uint64_t seed)
   assert(std::has_single_bit(entries) && entries >= 2);
 }
 
-void FlowCache::insert(const ipsec::FlowKey& key, std::uint64_t hash, const FlowVerdict& verdict) noexcept {
+void FlowCache::insert(const ipsec::FlowKey& key, std::uint64_t hash,
+                       const FlowVerdict& verdict) noexcept {
   auto slot = hash & mask_;
   if (entries_[slot].used) {
     // The set's other entry if it is free; else a bit of the hash that the index does not use

@@ -19,8 +19,7 @@ unsigned Worker::fragment(rte_mbuf* packet, std::uint16_t mtu, Fragments& out) n
     drop(packet, DropReason::EspTooBig);
     return 0;
   }
-  const auto piece_bytes =
-      static_cast<std::uint16_t>(header_length + ((mtu - header_length) & ~7));
+  const auto piece_bytes = static_cast<std::uint16_t>(header_length + ((mtu - header_length) & ~7));
   const auto count = rte_ipv4_fragment_copy_nonseg_packet(packet, out.data(), kMaxFragments,
                                                           piece_bytes, setup_.pool);
   if (count <= 0) {
@@ -32,9 +31,9 @@ unsigned Worker::fragment(rte_mbuf* packet, std::uint16_t mtu, Fragments& out) n
     out[static_cast<unsigned>(i)]->ol_flags = 0;
     auto* header = rte_pktmbuf_mtod(out[static_cast<unsigned>(i)], net::Ipv4Header*);
     header->checksum = {};
-    header->checksum = base::be16(net::checksum(
-        {reinterpret_cast<const std::byte*>(header),
-         static_cast<std::size_t>((header->version_ihl & 0x0f) * 4)}));
+    header->checksum =
+        base::be16(net::checksum({reinterpret_cast<const std::byte*>(header),
+                                  static_cast<std::size_t>((header->version_ihl & 0x0f) * 4)}));
   }
   counters_.fragmented.add(1);
   counters_.fragments.add(static_cast<std::uint64_t>(count));

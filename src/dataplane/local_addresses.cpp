@@ -44,7 +44,7 @@ bool LocalAddresses::wants4(const std::uint8_t* destination) const noexcept {
 
 bool LocalAddresses::wants6(const std::uint8_t* destination) const noexcept {
   // RFC 4291 2.7.1: ff02::1 all nodes, ff02::1:ff00:0/104 solicited-node groups.
-  static constexpr std::array<std::uint8_t, 13> kSolicited = {0xff, 2, 0, 0, 0, 0, 0,
+  static constexpr std::array<std::uint8_t, 13> kSolicited = {0xff, 2, 0, 0, 0, 0,   0,
                                                               0,    0, 0, 0, 1, 0xff};
   static constexpr std::array<std::uint8_t, 16> kAllNodes = {0xff, 2, 0, 0, 0, 0, 0, 0,
                                                              0,    0, 0, 0, 0, 0, 0, 1};

@@ -47,19 +47,19 @@ rte_acl_field_def field(std::uint8_t type, std::size_t size, std::size_t index,
   return def;
 }
 
-// Field and group numbers: protocol 0; then one group per four address bytes; both ports in the last.
+// Field and group numbers: protocol 0; then one group per four address bytes; both ports in the
+// last.
 template <typename Input>
 std::vector<rte_acl_field_def> field_defs() {
   std::vector<rte_acl_field_def> defs{
       field(RTE_ACL_FIELD_TYPE_BITMASK, 1, 0, 0, offsetof(Input, protocol))};
   constexpr std::size_t kWords = sizeof(Input::source) / 4;
   for (std::size_t word = 0; word < 2 * kWords; ++word) {
-    defs.push_back(field(RTE_ACL_FIELD_TYPE_MASK, 4, 1 + word, 1 + word,
-                         offsetof(Input, source) + 4 * word));
+    defs.push_back(
+        field(RTE_ACL_FIELD_TYPE_MASK, 4, 1 + word, 1 + word, offsetof(Input, source) + 4 * word));
   }
   const auto ports = 1 + 2 * kWords;
-  defs.push_back(
-      field(RTE_ACL_FIELD_TYPE_RANGE, 2, ports, ports, offsetof(Input, source_port)));
+  defs.push_back(field(RTE_ACL_FIELD_TYPE_RANGE, 2, ports, ports, offsetof(Input, source_port)));
   defs.push_back(
       field(RTE_ACL_FIELD_TYPE_RANGE, 2, ports + 1, ports, offsetof(Input, destination_port)));
   return defs;
@@ -72,7 +72,8 @@ void put_prefix(rte_acl_field* fields, const net::Prefix& prefix) {
     std::memcpy(&value, prefix.address.bytes.data() + 4 * word, 4);
     fields[word].value.u32 = value.host();
     const int left = static_cast<int>(prefix.length) - static_cast<int>(32 * word);
-    fields[word].mask_range.u32 = static_cast<std::uint32_t>(left < 0 ? 0 : (left > 32 ? 32 : left));
+    fields[word].mask_range.u32 =
+        static_cast<std::uint32_t>(left < 0 ? 0 : (left > 32 ? 32 : left));
   }
 }
 
@@ -162,9 +163,8 @@ base::Result<SpdClassifier::Context, std::string> SpdClassifier::build(
   parameters.max_rule_num = static_cast<std::uint32_t>(matching);
   Context context(rte_acl_create(&parameters));
   if (!context) return "no memory for the policies (eal.memory_mb): " + dpdk::error_text();
-  const int error =
-      v4 ? add_and_build<Rule4, Input4>(context.get(), policies, direction, family)
-         : add_and_build<Rule6, Input6>(context.get(), policies, direction, family);
+  const int error = v4 ? add_and_build<Rule4, Input4>(context.get(), policies, direction, family)
+                       : add_and_build<Rule6, Input6>(context.get(), policies, direction, family);
   if (error != 0) {
     return "the policies cannot be compiled (eal.memory_mb): " + dpdk::error_text(error);
   }
@@ -179,8 +179,9 @@ base::Result<SpdClassifier, std::string> SpdClassifier::create(
     for (const auto family : {net::Family::V4, net::Family::V6}) {
       auto context = build(policies, direction, family);
       if (!context) return context.error();
-      classifier.contexts_[static_cast<std::size_t>(direction) - 1]
-                          [family == net::Family::V4 ? 0 : 1] = std::move(*context);
+      classifier
+          .contexts_[static_cast<std::size_t>(direction) - 1][family == net::Family::V4 ? 0 : 1] =
+          std::move(*context);
     }
   }
   return classifier;
@@ -193,8 +194,7 @@ std::uint32_t SpdClassifier::lookup(ipsec::Direction direction,
     return direction == ipsec::Direction::Outbound ? spd_->lookup_outbound(key)
                                                    : spd_->lookup_inbound(key);
   }
-  const auto& context =
-      contexts_[static_cast<std::size_t>(direction) - 1][key.family == 4 ? 0 : 1];
+  const auto& context = contexts_[static_cast<std::size_t>(direction) - 1][key.family == 4 ? 0 : 1];
   if (!context) return ipsec::Spd::kNoPolicy;
   return key.family == 4 ? classify<Input4>(context.get(), key)
                          : classify<Input6>(context.get(), key);

@@ -187,8 +187,8 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
   esp.data = clear.l3;
   esp.length = clear.view.total_length;
   esp.headroom = static_cast<std::uint16_t>(packet->data_off + offset);
-  esp.tailroom = static_cast<std::uint16_t>(packet->buf_len - esp.headroom -
-                                            clear.view.total_length);
+  esp.tailroom =
+      static_cast<std::uint16_t>(packet->buf_len - esp.headroom - clear.view.total_length);
   esp.out_sa = &sa;
   esp.cookie = packet;
   esp.family = clear.view.version;

@@ -18,7 +18,8 @@ rte_mbuf* mbuf_of(const ipsec::EspPacket& packet) noexcept {
 
 // Makes the mbuf begin at the packet's first byte and end at its last.
 void trim(rte_mbuf* packet, const std::uint8_t* data, std::uint32_t length) noexcept {
-  packet->data_off = static_cast<std::uint16_t>(data - static_cast<std::uint8_t*>(packet->buf_addr));
+  packet->data_off =
+      static_cast<std::uint16_t>(data - static_cast<std::uint8_t*>(packet->buf_addr));
   packet->data_len = static_cast<std::uint16_t>(length);
   packet->pkt_len = length;
 }
@@ -63,7 +64,8 @@ void Worker::process_esp_in() noexcept {
 void Worker::finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept {
   for (auto& entry : packets) {
     if (entry.verdict == ipsec::EspVerdict::Done) [[likely]] {
-      if (capturing_) [[unlikely]] capture_sa(entry, entry.in_sa->index());
+      if (capturing_) [[unlikely]]
+        capture_sa(entry, entry.in_sa->index());
       auto* packet = mbuf_of(entry);
       trim(packet, entry.data, entry.length);
       forward_.push({packet, private_port_, true, false, false, PacketMeta::kNoPort});
@@ -161,10 +163,9 @@ void Worker::retry_held() noexcept {
   for (auto left = held_.size(); left > 0; --left) {
     auto entry = held_.pop();
     auto* packet = mbuf_of(entry.packet);
-    const bool allowed =
-        entry.inbound ? entry.packet.in_sa->gate().allows(entry.packet.sequence)
-                      : entry.packet.out_sa->gate().allows(entry.packet.out_sa->next_sequence() +
-                                                           esp_out_.count);
+    const bool allowed = entry.inbound ? entry.packet.in_sa->gate().allows(entry.packet.sequence)
+                                       : entry.packet.out_sa->gate().allows(
+                                             entry.packet.out_sa->next_sequence() + esp_out_.count);
     if (allowed) {
       counters_.hold_released.add(1);
       if (entry.inbound) {

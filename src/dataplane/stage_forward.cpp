@@ -53,8 +53,8 @@ void Worker::process_forward() noexcept {
     const auto target =
         is_v4(forward.packet)
             ? targets4[next4++]
-            : tables_.fib->lookup6(rte_pktmbuf_mtod(forward.packet, const net::Ipv6Header*)
-                                       ->destination.data());
+            : tables_.fib->lookup6(
+                  rte_pktmbuf_mtod(forward.packet, const net::Ipv6Header*)->destination.data());
     route_one(forward, target);
   }
   forward_.count = 0;
@@ -99,8 +99,8 @@ void Worker::back_to_policy(const ForwardPacket& forward, std::uint8_t egress) n
   ClearPacket clear;
   clear.packet = packet;
   clear.l3 = rte_pktmbuf_mtod(packet, std::uint8_t*);
-  clear.view = net::parse_ip_packet(
-      {reinterpret_cast<const std::byte*>(clear.l3), packet->data_len});
+  clear.view =
+      net::parse_ip_packet({reinterpret_cast<const std::byte*>(clear.l3), packet->data_len});
   if (clear.view.fault != net::IpFault::Ok) {
     drop(packet, to_drop_reason(clear.view.fault));
     return;
@@ -141,8 +141,8 @@ void Worker::send_to(rte_mbuf* packet, const RouteTarget& target) noexcept {
   const auto index = tables_.hosts->lookup(target.port, destination);
   const auto* adjacency = tables_.adjacencies->lookup(index);
   // The row may have been given to another neighbor between the two look-ups.
-  if (adjacency == nullptr || adjacency->port != target.port ||
-      adjacency->address != destination) [[unlikely]] {
+  if (adjacency == nullptr || adjacency->port != target.port || adjacency->address != destination)
+      [[unlikely]] {
     punt_neighbor_miss(packet, target.port, destination);
     return;
   }

@@ -43,9 +43,9 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
       ClearPacket clear;
       clear.packet = packet;
       clear.l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
-      clear.view = net::parse_ip_packet({reinterpret_cast<const std::byte*>(clear.l3),
-                                         static_cast<std::size_t>(packet->data_len) -
-                                             meta.l3_offset});
+      clear.view =
+          net::parse_ip_packet({reinterpret_cast<const std::byte*>(clear.l3),
+                                static_cast<std::size_t>(packet->data_len) - meta.l3_offset});
       clear.port = meta.port;
       clear.from_tunnel = meta.from_tunnel;
       clear.own = meta.own;
@@ -66,8 +66,8 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
     case PacketTask::Transmit: {
       const auto vlan = tables_.ports[meta.port].vlan;
       if (vlan != 0) {
-        auto* frame = reinterpret_cast<std::uint8_t*>(
-            rte_pktmbuf_prepend(packet, sizeof(net::VlanTag)));
+        auto* frame =
+            reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(packet, sizeof(net::VlanTag)));
         if (frame == nullptr) {
           drop(packet, DropReason::EspNoRoom);
           return;
@@ -128,7 +128,8 @@ void Worker::hand_to_peer(rte_mbuf* packet, std::uint8_t worker) noexcept {
 
 void Worker::drop(rte_mbuf* packet, DropReason reason) noexcept {
   counters_.drops[static_cast<std::size_t>(reason)].add(1);
-  if (capturing_) [[unlikely]] capture_drop(packet, reason);
+  if (capturing_) [[unlikely]]
+    capture_drop(packet, reason);
   dropped_[num_dropped_++] = packet;
   if (num_dropped_ == dropped_.size()) flush_drops();
 }
@@ -188,8 +189,8 @@ void Worker::capture_drop(const rte_mbuf* packet, DropReason reason) noexcept {
   if (length >= sizeof(net::Ipv4Header) && (*bytes >> 4) == 4) {
     ip = base::wire_at<net::Ipv4Header>(bytes)->total_length.host() == length;
   } else if (length >= sizeof(net::Ipv6Header) && (*bytes >> 4) == 6) {
-    ip = base::wire_at<net::Ipv6Header>(bytes)->payload_length.host() +
-             sizeof(net::Ipv6Header) == length;
+    ip = base::wire_at<net::Ipv6Header>(bytes)->payload_length.host() + sizeof(net::Ipv6Header) ==
+         length;
   }
   capture(bytes, length, ip);
 }

@@ -14,8 +14,7 @@
 
 namespace phalanx::dataplane {
 
-base::Result<RaiseRing, std::string> RaiseRing::create(const std::string& name,
-                                                       std::uint32_t sas) {
+base::Result<RaiseRing, std::string> RaiseRing::create(const std::string& name, std::uint32_t sas) {
   RaiseRing raises;
   raises.ring_.reset(rte_ring_create(name.c_str(), std::bit_ceil(sas + 2), SOCKET_ID_ANY,
                                      RING_F_SP_ENQ | RING_F_SC_DEQ));
@@ -37,8 +36,8 @@ Worker::Worker(WorkerSetup setup)
       flows_(setup_.limits.flow_cache_entries, setup_.flow_seed),
       held_(setup_.limits.hold_packets, setup_.limits.hold_packets_per_sa, tables_.sas->size()),
       tx_(tables_.ports.size()) {
-  const auto clear_side = std::find_if(
-      tables_.ports.begin(), tables_.ports.end(), [](const Port& port) {
+  const auto clear_side =
+      std::find_if(tables_.ports.begin(), tables_.ports.end(), [](const Port& port) {
         return port.role == PortRole::Private || port.role == PortRole::Both;
       });
   if (clear_side != tables_.ports.end()) {
@@ -67,9 +66,11 @@ void Worker::run_lists() noexcept {
 
 unsigned Worker::poll() noexcept {
   capturing_ = setup_.capture->on();
-  if (capturing_) [[unlikely]] capture_filter_ = setup_.capture->get();
+  if (capturing_) [[unlikely]]
+    capture_filter_ = setup_.capture->get();
   unsigned work = 0;
-  if (!held_.empty()) [[unlikely]] retry_held();
+  if (!held_.empty()) [[unlikely]]
+    retry_held();
   work += poll_control();
   work += poll_peers();
   work += poll_rx();

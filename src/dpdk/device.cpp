@@ -13,7 +13,9 @@ namespace phalanx::dpdk {
 namespace {
 
 // "net_pcap0,rx_pcap=x" -> "net_pcap0"; a PCI address stays as it is.
-std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+std::string device_name(const std::string& device) {
+  return device.substr(0, device.find(','));
+}
 
 base::Result<std::uint16_t, std::string> find_port(const Device::Options& options) {
   std::uint16_t port = 0;
@@ -46,8 +48,8 @@ base::Result<Device, std::string> Device::open(const Options& options, const Mem
   if (device.rx_queues_ > 1) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf =
-        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP |
-                                       RTE_ETH_RSS_ESP);
+        info.flow_type_rss_offloads &
+        (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
     if (conf.rx_adv_conf.rss_conf.rss_hf == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
   }
   // Buffers are freed by reference count 1 and come from one pool: the cheapest way to free.
@@ -65,8 +67,7 @@ base::Result<Device, std::string> Device::open(const Options& options, const Mem
   }
   auto rx_descriptors = options.rx_descriptors;
   auto tx_descriptors = options.tx_descriptors;
-  if (const int error =
-          rte_eth_dev_adjust_nb_rx_tx_desc(*port, &rx_descriptors, &tx_descriptors);
+  if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(*port, &rx_descriptors, &tx_descriptors);
       error != 0) {
     return failed(options, "refuses its descriptors", error);
   }

@@ -8,7 +8,9 @@
 
 namespace phalanx::dpdk {
 
-void Quiescence::Free::operator()(rte_rcu_qsbr* state) const noexcept { rte_free(state); }
+void Quiescence::Free::operator()(rte_rcu_qsbr* state) const noexcept {
+  rte_free(state);
+}
 
 base::Result<Quiescence, std::string> Quiescence::create(std::uint32_t readers) {
   const auto bytes = rte_rcu_qsbr_get_memsize(readers);

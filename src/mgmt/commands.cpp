@@ -32,8 +32,8 @@ std::optional<std::size_t> find_name(const List& list, const std::string& name) 
   return static_cast<std::size_t>(found - list.begin());
 }
 
-base::Result<dataplane::CaptureFilter, std::string> parse_filter(const Config& config,
-                                                                 const CommandArguments& arguments) {
+base::Result<dataplane::CaptureFilter, std::string> parse_filter(
+    const Config& config, const CommandArguments& arguments) {
   const auto port = arguments.text("port");
   const auto sa = arguments.text("sa");
   const auto drop = arguments.text("drop");

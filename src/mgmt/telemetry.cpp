@@ -155,17 +155,21 @@ base::Result<std::unique_ptr<Telemetry>, std::string> Telemetry::start(std::vect
                                                                        std::vector<Text> texts) {
   std::unique_ptr<Telemetry> telemetry(new Telemetry);
   auto& all = registered();
-  for (auto& view : views) {
-    if (auto known = announce(view.name, view.help); !known) return known.error();
+  // Known here before they are known to DPDK: a request may come at once.
+  std::vector<std::pair<std::string, std::string>> names;
+  {
     const std::scoped_lock lock(all.mutex);
-    const auto name = view.name;
-    all.views.insert_or_assign(name, std::move(view));
+    for (auto& view : views) {
+      names.emplace_back(view.name, view.help);
+      all.views.insert_or_assign(names.back().first, std::move(view));
+    }
+    for (auto& text : texts) {
+      names.emplace_back(text.name, text.help);
+      all.texts.insert_or_assign(names.back().first, std::move(text));
+    }
   }
-  for (auto& text : texts) {
-    if (auto known = announce(text.name, text.help); !known) return known.error();
-    const std::scoped_lock lock(all.mutex);
-    const auto name = text.name;
-    all.texts.insert_or_assign(name, std::move(text));
+  for (const auto& [name, help] : names) {
+    if (auto known = announce(name, help); !known) return known.error();
   }
   return telemetry;
 }

@@ -58,6 +58,13 @@ def is_neighbor_discovery(packet):
             len(packet) > 40 and 133 <= packet[40] <= 137)
 
 
+def is_announcement(frame):
+    """Gratuitous ARP, an unsolicited neighbor advertisement or a multicast listener report: what a
+    gateway tells each link when it starts, beside the traffic that a case is about."""
+    to_all = (b"\xff" * 6, bytes.fromhex("333300000001"), bytes.fromhex("333300000016"))
+    return frame[:6] in to_all and pcap.ethertype(frame) in (0x0806, 0x86DD)
+
+
 def own_icmp(packet, addresses):
     """An ICMP message that the gateway itself sent."""
     return (pcap.protocol(packet) in (pcap.PROTO_ICMP, pcap.PROTO_ICMPV6) and
@@ -91,7 +98,7 @@ class Bench:
             outputs[port["name"]] = sink
         if new_state is None:
             new_state = not pathlib.Path(config.state_dir).exists()
-        pathlib.Path(config.state_dir).mkdir(parents=True, exist_ok=True)
+        pathlib.Path(config.state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
         gateway = daemon.Daemon(config, folder, new_state)
         self.running.append(gateway)
         return gateway, outputs
@@ -104,8 +111,9 @@ class Bench:
         sa_rows = counters.security_associations(gateway)
         status, seconds = gateway.stop()
         self.running.remove(gateway)
-        result = Result({name: pcap.read(path) for name, path in outputs.items()}, totals, sa_rows,
-                        gateway.log())
+        frames = {name: [frame for frame in pcap.read(path) if not is_announcement(frame)]
+                  for name, path in outputs.items()}
+        result = Result(frames, totals, sa_rows, gateway.log())
         check_equal(status, 0, "exit status")
         check(seconds < STOP_SECONDS, f"took {seconds:.2f} s to stop")
         check_equal(totals.missing, 0, f"packets without account in {totals}")

@@ -114,7 +114,7 @@ class Site:
     def start(self, side):
         config = self.configs[side]
         new_state = not pathlib.Path(config.state_dir).exists()
-        pathlib.Path(config.state_dir).mkdir(parents=True, exist_ok=True)
+        pathlib.Path(config.state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.daemons[side] = daemon.Daemon(config, self.folder / side, new_state,
                                            self.gateway[side])
         self.daemons[side].wait_ready()

@@ -165,7 +165,7 @@ def run(folder, cases, sizes):
         peer = uml.Peer(lab, gateway, "uml0", uml_cases.peer_commands(cases), uml_cases.PEER_MAC,
                         uml_cases.MTU)
         config = gateway_config(lab, folder, cases)
-        pathlib.Path(config.state_dir).mkdir(parents=True)
+        pathlib.Path(config.state_dir).mkdir(mode=0o700, parents=True)
         running = daemon.Daemon(config, folder, True, gateway)
         try:
             running.wait_ready()

@@ -17,6 +17,8 @@ class Totals:
     to_control: int
     from_peer: int
     to_peer: int
+    fragmented: int
+    fragments: int
     held: int
     in_crypto: int
     drops: dict
@@ -28,22 +30,31 @@ class Totals:
     @property
     def missing(self):
         """Packets that came in and are accounted for nowhere; 0 once the workers are quiet."""
-        return (self.rx + self.from_control + self.from_peer - self.tx - self.to_control -
-                self.to_peer - self.dropped - self.held - self.in_crypto)
+        return (self.rx + self.from_control + self.from_peer + self.fragments - self.tx -
+                self.to_control - self.to_peer - self.fragmented - self.dropped - self.held -
+                self.in_crypto)
+
+
+def rows_of(daemon, view):
+    """All rows of a list, page by page."""
+    rows = []
+    while True:
+        page = daemon.query(f"/phalanx/{view},{len(rows)}")
+        part = page["rows"]
+        rows += part.values() if isinstance(part, dict) else part
+        if not part or len(rows) >= page["total"]:
+            return rows
 
 
 def totals(daemon):
     """Asks the daemon."""
     sums = dict.fromkeys((field.name for field in dataclasses.fields(Totals)), 0)
-    sums["drops"] = {}
-    for worker in daemon.query("/phalanx/workers"):
-        row = daemon.query(f"/phalanx/worker,{worker}")
+    for row in rows_of(daemon, "workers"):
         for name in sums:
             if name != "drops":
                 sums[name] += row[name]
-        for reason, count in row["drops"].items():
-            if count:
-                sums["drops"][reason] = sums["drops"].get(reason, 0) + count
+    sums["drops"] = {row["reason"]: row["packets"] for row in rows_of(daemon, "drops")
+                     if row["packets"]}
     return Totals(**sums)
 
 
@@ -64,10 +75,4 @@ def wait_quiet(daemon, rx_packets, seconds=20.0):
 
 def security_associations(daemon):
     """One dict per SA, as telemetry shows them."""
-    rows, page = [], 0
-    while True:
-        part = daemon.query(f"/phalanx/sas,{page}")
-        if not part:
-            return rows
-        rows += part
-        page += 1
+    return rows_of(daemon, "sa")

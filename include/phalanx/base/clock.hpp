@@ -28,8 +28,8 @@ class Clock {
 class SteadyClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const noexcept override {
-    return TimePoint(std::chrono::duration_cast<Duration>(
-        std::chrono::steady_clock::now().time_since_epoch()));
+    return TimePoint(
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
   }
 };
 

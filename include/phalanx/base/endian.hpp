@@ -18,8 +18,7 @@ template <typename Integer>
 class BigEndian {
  public:
   constexpr BigEndian() noexcept = default;
-  constexpr explicit BigEndian(Integer host) noexcept
-      : bytes_(std::bit_cast<Bytes>(swap(host))) {}
+  constexpr explicit BigEndian(Integer host) noexcept : bytes_(std::bit_cast<Bytes>(swap(host))) {}
 
   [[nodiscard]] constexpr Integer host() const noexcept {
     return swap(std::bit_cast<Integer>(bytes_));

@@ -25,9 +25,11 @@ class StrongId {
   Integer value_ = 0;
 };
 
-// Cluster node, 1..255. 0 stands for "no node": uids of SAs that every node derives from its config.
+// Cluster node, 1..255. 0 stands for "no node": uids of SAs that every node derives from its
+// config.
 using NodeId = StrongId<struct NodeIdTag, std::uint8_t>;
-// One start of a node, 1..65535, never reused; kept on disk and raised before anything is encrypted.
+// One start of a node, 1..65535, never reused; kept on disk and raised before anything is
+// encrypted.
 using BootCount = StrongId<struct BootCountTag, std::uint16_t>;
 // Distribution identifier, 0..255.
 using BucketIndex = StrongId<struct BucketIndexTag, std::uint8_t>;

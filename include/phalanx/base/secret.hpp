@@ -11,7 +11,9 @@
 namespace phalanx::base {
 
 // Overwrites memory in a way the compiler may not drop.
-inline void wipe(void* memory, std::size_t length) noexcept { explicit_bzero(memory, length); }
+inline void wipe(void* memory, std::size_t length) noexcept {
+  explicit_bzero(memory, length);
+}
 
 // Key bytes of any length. Moves, never copies except by clone(), has no formatter, and wipes
 // itself when destroyed, so that a key exists only where somebody asked for it.

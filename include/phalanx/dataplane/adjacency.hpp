@@ -38,7 +38,8 @@ class AdjacencyTable {
     return static_cast<std::uint32_t>(slots_.size());
   }
   [[nodiscard]] const Adjacency* lookup(AdjacencyIndex index) const noexcept {
-    if (index.value() >= slots_.size()) [[unlikely]] return nullptr;
+    if (index.value() >= slots_.size()) [[unlikely]]
+      return nullptr;
     return slots_[index.value()].load(std::memory_order_acquire);
   }
 

@@ -16,7 +16,7 @@ struct CaptureFilter {
   CaptureKind kind = CaptureKind::None;
   std::uint8_t port = 0;
   DropReason drop = DropReason::MultiSegment;
-  std::uint32_t sa = 0;         // position in the list of SAs
+  std::uint32_t sa = 0;  // position in the list of SAs
   std::uint32_t snaplen = 262144;
 };
 

@@ -18,7 +18,7 @@ enum class PortRole : std::uint8_t { Public, Private, Both, Cluster };
 // their VLANs differ.
 struct PortConfig {
   std::string name;
-  std::string device;   // "0000:01:00.0" or a virtual device with its arguments
+  std::string device;  // "0000:01:00.0" or a virtual device with its arguments
   PortRole role = PortRole::Public;
   std::vector<net::InterfaceAddress> addresses;
   std::uint16_t mtu = 1500;  // IP packet size, 1280..9216

@@ -44,17 +44,17 @@ struct alignas(base::kCacheLine) WorkerCounters {
   std::array<PortCounters, kMaxPorts> ports;
   std::array<Counter, kNumDropReasons> drops;
   std::array<Counter, base::kNumBuckets> clear_bucket_packets;  // clear packets, by their flow
-  Counter from_control;  // packets the control thread handed in
-  Counter to_control;    // punted
-  Counter from_peer;     // handed in by other workers
-  Counter to_peer;       // handed to other workers
-  Counter fragmented;    // IPv4 packets cut into pieces
-  Counter fragments;     // the pieces
-  Counter held;          // gauge: waiting for a lease
-  Counter in_crypto;     // gauge: in a multi-buffer manager
-  Counter hold_released; // packets that waited and went on
-  Counter polls;         // iterations of the loop
-  Counter busy_polls;    // those that found packets
+  Counter from_control;   // packets the control thread handed in
+  Counter to_control;     // punted
+  Counter from_peer;      // handed in by other workers
+  Counter to_peer;        // handed to other workers
+  Counter fragmented;     // IPv4 packets cut into pieces
+  Counter fragments;      // the pieces
+  Counter held;           // gauge: waiting for a lease
+  Counter in_crypto;      // gauge: in a multi-buffer manager
+  Counter hold_released;  // packets that waited and went on
+  Counter polls;          // iterations of the loop
+  Counter busy_polls;     // those that found packets
   Counter sleeps;
   Counter flow_misses;   // clear packets whose flow was not cached
   Counter captured;      // copies handed to the capture thread

@@ -20,12 +20,12 @@ namespace phalanx::dataplane {
 // Where a clear packet stands when its policy is looked up; kept in FlowKey::zero, as the same
 // packet may be judged differently on different sides.
 enum class PacketSide : std::uint8_t {
-  Private = 0,   // came in clear by a private port: outbound SPD
-  Public = 1,    // came in clear by a public port: inbound SPD
-  Both = 2,      // came in clear by a one-arm port: whichever policy comes first
-  Tunnel = 3,    // came out of an SA and leaves by a public port: outbound SPD once more
+  Private = 0,     // came in clear by a private port: outbound SPD
+  Public = 1,      // came in clear by a public port: inbound SPD
+  Both = 2,        // came in clear by a one-arm port: whichever policy comes first
+  Tunnel = 3,      // came out of an SA and leaves by a public port: outbound SPD once more
   TunnelBoth = 4,  // came out of an SA and leaves by a one-arm port
-  Own = 5,       // made by the gateway itself
+  Own = 5,         // made by the gateway itself
 };
 
 enum class FlowAction : std::uint8_t { Protect, Bypass, Drop };
@@ -37,9 +37,9 @@ struct FlowVerdict {
   base::BucketIndex bucket;
 };
 
-// Per-worker cache of policy decisions: one line an entry, two entries a set. The SPD is fixed while
-// the daemon runs, so entries never go stale; a full set evicts. Not thread-safe: each worker has
-// its own.
+// Per-worker cache of policy decisions: one line an entry, two entries a set. The SPD is fixed
+// while the daemon runs, so entries never go stale; a full set evicts. Not thread-safe: each worker
+// has its own.
 class FlowCache {
  public:
   // entries: a power of two. seed: differs from start to start, so that colliding flows cannot be
@@ -63,13 +63,13 @@ class FlowCache {
     const auto b = mix(addresses[2] ^ kMix2, addresses[3] ^ seed_);
     return mix(a ^ tail, b ^ kMix1);
   }
-  void prefetch(std::uint64_t hash) const noexcept {
-    __builtin_prefetch(&entries_[hash & mask_]);
-  }
+  void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&entries_[hash & mask_]); }
   // nullptr when the flow is not cached.
-  [[nodiscard]] const FlowVerdict* lookup(const ipsec::FlowKey& key, std::uint64_t hash) const noexcept {
+  [[nodiscard]] const FlowVerdict* lookup(const ipsec::FlowKey& key,
+                                          std::uint64_t hash) const noexcept {
     const auto& first = entries_[hash & mask_];
-    if (first.used && first.key == key) [[likely]] return &first.verdict;
+    if (first.used && first.key == key) [[likely]]
+      return &first.verdict;
     const auto& second = entries_[(hash & mask_) ^ 1];
     if (second.used && second.key == key) return &second.verdict;
     return nullptr;

@@ -21,8 +21,8 @@ class HostTable {
   static base::Result<HostTable, std::string> create(std::uint32_t capacity);
 
   // kNoAdjacency when the neighbor is not resolved.
-  [[nodiscard]] AdjacencyIndex lookup(std::uint8_t port, const net::IpAddress& address)
-      const noexcept;
+  [[nodiscard]] AdjacencyIndex lookup(std::uint8_t port,
+                                      const net::IpAddress& address) const noexcept;
   // Control thread. False when the table is full.
   bool insert(std::uint8_t port, const net::IpAddress& address, AdjacencyIndex adjacency) noexcept;
   void erase(std::uint8_t port, const net::IpAddress& address) noexcept;

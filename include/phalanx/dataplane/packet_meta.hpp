@@ -19,13 +19,13 @@ namespace phalanx::dataplane {
 
 // What a packet in a queue is to become at the other end.
 enum class PacketTask : std::uint8_t {
-  Encrypt,       // worker to worker: clear packet at l3_offset, for out_sa
-  Decrypt,       // worker to worker: ESP header at l4_offset, for in_sa
-  Transmit,      // by `port`: a whole untagged Ethernet frame (from the control thread)
+  Encrypt,        // worker to worker: clear packet at l3_offset, for out_sa
+  Decrypt,        // worker to worker: ESP header at l4_offset, for in_sa
+  Transmit,       // by `port`: a whole untagged Ethernet frame (from the control thread)
   TransmitReady,  // worker to worker, by `port`: a frame with its tag
-  SendAdjacent,  // to `adjacency`: IP packet at offset 0
-  Route,         // our own IP packet at offset 0: SPD and routing decide
-  Punt,          // worker to control thread: see punt
+  SendAdjacent,   // to `adjacency`: IP packet at offset 0
+  Route,          // our own IP packet at offset 0: SPD and routing decide
+  Punt,           // worker to control thread: see punt
 };
 
 // Travels behind the mbuf header while a packet is in a queue. Not touched on the fast path.
@@ -39,18 +39,19 @@ struct PacketMeta {
   net::IpAddress next_hop;
   PacketTask task = PacketTask::Punt;
   PuntReason punt = PuntReason::Local;
-  std::uint8_t port = 0;          // logical port: ingress, or egress for Transmit
-  std::uint8_t ingress = 0;       // Punt NeighborMiss: the port it came in by, `port` the one it leaves by
+  std::uint8_t port = 0;  // logical port: ingress, or egress for Transmit
+  // Punt NeighborMiss: the port it came in by, `port` the one it leaves by.
+  std::uint8_t ingress = 0;
   AdjacencyIndex adjacency;
-  std::uint16_t l3_offset = 0;    // from the mbuf's data
-  std::uint16_t l4_offset = 0;    // Decrypt: the ESP header, from the mbuf's data
-  std::uint16_t length = 0;       // bytes from that header to the packet's end
+  std::uint16_t l3_offset = 0;  // from the mbuf's data
+  std::uint16_t l4_offset = 0;  // Decrypt: the ESP header, from the mbuf's data
+  std::uint16_t length = 0;     // bytes from that header to the packet's end
   std::uint16_t mtu = 0;
   std::uint8_t family = 4;
   std::uint8_t traffic_class = 0;
   bool dont_fragment = false;
-  bool from_tunnel = false;       // came out of an SA
-  bool own = false;               // made by the gateway itself
+  bool from_tunnel = false;  // came out of an SA
+  bool own = false;          // made by the gateway itself
   // Route: the port where the packet that this one is about came in clear; it may go back there in
   // clear. kNoPort: it may leave by a public port only encrypted.
   std::uint8_t clear_port = kNoPort;

@@ -14,8 +14,9 @@
 
 namespace phalanx::dataplane {
 
-// The SPD compiled for rte_acl: one trie per direction and family. Answers as ipsec::Spd does, which
-// it also asks for the packets that show no ports. Built once at start; any number of readers.
+// The SPD compiled for rte_acl: one trie per direction and family. Answers as ipsec::Spd does,
+// which it also asks for the packets that show no ports. Built once at start; any number of
+// readers.
 class SpdClassifier {
  public:
   static base::Result<SpdClassifier, std::string> create(std::span<const ipsec::Policy> policies);

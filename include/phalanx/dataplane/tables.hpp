@@ -68,7 +68,7 @@ class LocalAddresses {
   [[nodiscard]] bool wants6(const std::uint8_t* destination) const noexcept;
 
  private:
-  std::vector<std::uint32_t> v4_;         // as the bytes stand in a packet
+  std::vector<std::uint32_t> v4_;  // as the bytes stand in a packet
   std::vector<std::uint32_t> broadcast4_;
   std::vector<std::array<std::uint8_t, 16>> v6_;
 };

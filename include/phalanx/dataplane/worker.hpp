@@ -75,12 +75,12 @@ struct WorkerSetup {
   rte_mempool* pool = nullptr;          // for fragments
   rte_mempool* capture_pool = nullptr;  // copies for the capture
   std::vector<RxQueue> rx_queues;
-  std::vector<TxPath> tx_paths;               // by device
+  std::vector<TxPath> tx_paths;  // by device
   dpdk::PacketRing* to_control = nullptr;
   dpdk::PacketRing* from_control = nullptr;
   dpdk::PacketRing* to_capture = nullptr;
   RaiseRing* raises = nullptr;
-  std::vector<dpdk::PacketRing*> to_peers;    // by worker; nullptr for itself
+  std::vector<dpdk::PacketRing*> to_peers;  // by worker; nullptr for itself
   std::vector<dpdk::PacketRing*> from_peers;
   Limits limits;
   IdleSleep idle_sleep;
@@ -94,8 +94,8 @@ struct WorkerSetup {
 //                   +-> ESP in -> route ----------------------+
 //                   +-> punt to the control thread
 //
-// One thread at a time: made by the control thread, then run() on its lcore. Counters may be read by
-// any thread.
+// One thread at a time: made by the control thread, then run() on its lcore. Counters may be read
+// by any thread.
 class Worker {
  public:
   static base::Result<std::unique_ptr<Worker>, std::string> create(WorkerSetup setup);
@@ -119,10 +119,10 @@ class Worker {
     std::uint64_t hash = 0;
     ipsec::FlowKey key;
     net::IpView view;
-    std::uint8_t port = 0;          // where it came in; for our own packets: see clear_port
+    std::uint8_t port = 0;  // where it came in; for our own packets: see clear_port
     std::uint8_t clear_port = PacketMeta::kNoPort;
     bool from_tunnel = false;
-    bool own = false;               // made by the gateway: TTL stays, nothing is punted back
+    bool own = false;  // made by the gateway: TTL stays, nothing is punted back
   };
   // An IP packet on its way to a next hop, mbuf data at its IP header.
   struct ForwardPacket {
@@ -130,7 +130,7 @@ class Worker {
     std::uint8_t port = 0;  // where it, or the ESP packet it came in, was received
     bool from_tunnel = false;
     bool own = false;
-    bool policy_done = false;  // the SPD has had its say for a public egress
+    bool policy_done = false;                       // the SPD has had its say for a public egress
     std::uint8_t clear_port = PacketMeta::kNoPort;  // as PacketMeta::clear_port
   };
   template <typename T>

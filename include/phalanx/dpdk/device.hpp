@@ -17,13 +17,13 @@ namespace phalanx::dpdk {
 class Device {
  public:
   struct Options {
-    std::string device;         // PCI address or "net_xxx0,args"; its driver name part is looked up
+    std::string device;  // PCI address or "net_xxx0,args"; its driver name part is looked up
     std::uint16_t wanted_queues = 1;  // one a worker; fewer when the device has fewer
     std::uint16_t rx_descriptors = 1024;
     std::uint16_t tx_descriptors = 1024;
-    std::uint16_t mtu = 1500;         // largest IP packet on any of its VLANs
-    bool tagged = false;              // frames carry a VLAN tag
-    net::MacAddress mac;              // all zero: keep the device's own
+    std::uint16_t mtu = 1500;  // largest IP packet on any of its VLANs
+    bool tagged = false;       // frames carry a VLAN tag
+    net::MacAddress mac;       // all zero: keep the device's own
   };
   static base::Result<Device, std::string> open(const Options& options, const Mempool& pool);
   ~Device();

@@ -12,8 +12,9 @@
 
 namespace phalanx::ipsec {
 
-// What is derived from key bytes. ABI between nodes: frozen, see docs/abi.md, tests/vectors/iv_mask.txt
-// and tests/vectors/sa_uid.txt. Pure functions, any thread; none is fit for the packet path.
+// What is derived from key bytes. ABI between nodes: frozen, see docs/abi.md,
+// tests/vectors/iv_mask.txt and tests/vectors/sa_uid.txt. Pure functions, any thread; none is fit
+// for the packet path.
 
 using Sha256Digest = std::array<std::uint8_t, 32>;
 

@@ -18,8 +18,8 @@ using Value = std::variant<std::uint64_t, std::string>;
 using Row = std::vector<std::pair<std::string, Value>>;
 
 struct Page {
-  std::size_t total = 0;   // rows there are
-  std::vector<Row> rows;   // from the offset that was asked for
+  std::size_t total = 0;  // rows there are
+  std::vector<Row> rows;  // from the offset that was asked for
 };
 
 // One list that can be shown: at most `limit` rows from `offset` on. Called on the telemetry and on
