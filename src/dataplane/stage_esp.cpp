@@ -71,7 +71,9 @@ void Worker::finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept {
       forward_.push({packet, private_port_, true, false, false, PacketMeta::kNoPort});
     } else if (entry.verdict == ipsec::EspVerdict::Held) {
       hold(entry, true);
-    } else if (entry.verdict != ipsec::EspVerdict::InFlight) {
+    } else if (entry.verdict == ipsec::EspVerdict::InFlight) {
+      submitted_ = true;
+    } else {
       drop(mbuf_of(entry), to_drop_reason(entry.verdict));
     }
   }
@@ -99,7 +101,9 @@ void Worker::finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept {
       hold(entry, false);
     } else if (entry.verdict == ipsec::EspVerdict::TooBig) {
       too_big(entry);
-    } else if (entry.verdict != ipsec::EspVerdict::InFlight) {
+    } else if (entry.verdict == ipsec::EspVerdict::InFlight) {
+      submitted_ = true;
+    } else {
       drop(mbuf_of(entry), to_drop_reason(entry.verdict));
     }
   }

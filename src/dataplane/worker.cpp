@@ -68,6 +68,7 @@ unsigned Worker::poll() noexcept {
   capturing_ = setup_.capture->on();
   if (capturing_) [[unlikely]]
     capture_filter_ = setup_.capture->get();
+  submitted_ = false;
   unsigned work = 0;
   if (!held_.empty()) [[unlikely]]
     retry_held();
@@ -81,6 +82,8 @@ unsigned Worker::poll() noexcept {
 }
 
 void Worker::finish_iteration() noexcept {
+  // Nothing came that could fill the multi-buffer lanes: what waits in them must not wait longer.
+  if (!submitted_ && engine_->pending() != 0) engine_->flush();
   collect_crypto();
   flush_tx();
   flush_drops();
@@ -106,11 +109,6 @@ void Worker::run(const std::atomic<bool>& stop) noexcept {
     if (poll() != 0) {
       empty_polls = 0;
       continue;
-    }
-    if (empty_polls == 0 && engine_->pending() != 0) {
-      // Nothing more is coming that could fill the multi-buffer lanes.
-      engine_->flush();
-      finish_iteration();
     }
     ++empty_polls;
     idle(empty_polls);

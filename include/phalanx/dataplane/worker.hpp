@@ -229,6 +229,7 @@ class Worker {
   FlowCache flows_;
   HoldQueue held_;
   std::uint64_t seen_lease_version_ = 0;
+  bool submitted_ = false;  // this iteration gave packets to the multi-buffer manager
   bool capturing_ = false;
   CaptureFilter capture_filter_;
   std::uint8_t private_port_ = 0;  // names the clear side in ICMP errors about tunnel packets

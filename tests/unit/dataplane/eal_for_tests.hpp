@@ -16,8 +16,8 @@ namespace phalanx::dataplane {
 inline void need_eal() {
   static const bool started = [] {
     auto eal = dpdk::Eal::start({"dataplane_test", "--no-huge", "--no-shconf", "--no-pci",
-                                 "--no-telemetry", "-m", "256", "--lcores", "0@0",
-                                 "--log-level", "lib.eal:error", "--file-prefix",
+                                 "--no-telemetry", "-m", "256", "--lcores", "0@0", "--log-level",
+                                 "lib.eal:error", "--file-prefix",
                                  "phalanx-test-" + std::to_string(::getpid())});
     if (!eal) return false;
     static const dpdk::Eal keep = std::move(*eal);

@@ -15,9 +15,9 @@ TEST(Fib, TakesTheLongestPrefixOfBothFamilies) {
   std::vector<RouteTarget> targets(4);
   for (std::uint8_t i = 0; i < 4; ++i) targets[i].port = i;
   const std::vector<Route> routes = {
-      {*net::parse_prefix("0.0.0.0/0"), 0},       {*net::parse_prefix("10.0.0.0/8"), 1},
-      {*net::parse_prefix("10.1.2.0/25"), 2},     {*net::parse_prefix("10.1.2.3"), 3},
-      {*net::parse_prefix("2001:db8::/32"), 1},   {*net::parse_prefix("2001:db8:1::/64"), 2},
+      {*net::parse_prefix("0.0.0.0/0"), 0},     {*net::parse_prefix("10.0.0.0/8"), 1},
+      {*net::parse_prefix("10.1.2.0/25"), 2},   {*net::parse_prefix("10.1.2.3"), 3},
+      {*net::parse_prefix("2001:db8::/32"), 1}, {*net::parse_prefix("2001:db8:1::/64"), 2},
       {*net::parse_prefix("2001:db8:1::7"), 3},
   };
   const auto fib = Fib::create(routes, targets);
@@ -26,9 +26,9 @@ TEST(Fib, TakesTheLongestPrefixOfBothFamilies) {
     const char* address;
     int port;  // -1: no route
   } cases[] = {
-      {"192.0.2.1", 0},       {"10.255.0.1", 1},     {"10.1.2.127", 2},  {"10.1.2.128", 1},
-      {"10.1.2.3", 3},        {"2001:db8:2::1", 1},  {"2001:db8:1::8", 2},
-      {"2001:db8:1::7", 3},   {"2001:db9::1", -1},
+      {"192.0.2.1", 0},     {"10.255.0.1", 1},    {"10.1.2.127", 2},
+      {"10.1.2.128", 1},    {"10.1.2.3", 3},      {"2001:db8:2::1", 1},
+      {"2001:db8:1::8", 2}, {"2001:db8:1::7", 3}, {"2001:db9::1", -1},
   };
   for (const auto& row : cases) {
     const auto number = fib->lookup(*net::parse_ip(row.address));
