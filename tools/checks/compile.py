@@ -6,7 +6,7 @@
     tools/checks/compile.py headers [--all]    every header compiles alone with g++ and clang++;
                                                public ones, with --all private ones too
     tools/checks/compile.py tidy [--all]       clang-tidy over src; with --all over tests too, and
-                                               with the static analyser, which takes ten times as long
+                                               with the static analyser: ten times as long
 
 What passed is remembered in build/lint/passed under a hash of everything that went in, so that a
 second run looks only at what changed. At most two processes at a time. Exit status 1 when something
