@@ -38,6 +38,7 @@ void Leveller::on(const Header& from, const LevelRequest& request) {
   LevelReply reply;
   reply.attempt = request.attempt;
   if (core_.levelled) {
+    reply.complete = core_.complete;
     reply.committed = core_.memory.committed;
     reply.applied = core_.memory.table.applied();
     reply.newest = core_.memory.newest;
@@ -86,8 +87,10 @@ void Leveller::ask() {
 // Enough answers? Then take over everything they know, and choose whom to copy the table from.
 void Leveller::adopt() {
   const auto best = std::max_element(answers_.begin(), answers_.end(), [](auto& a, auto& b) {
-    return std::tie(a.second.generation, a.second.reply.applied) <
-           std::tie(b.second.generation, b.second.reply.applied);
+    const auto& x = a.second;
+    const auto& y = b.second;
+    return std::tie(x.generation, x.reply.complete, x.reply.applied) <
+           std::tie(y.generation, y.reply.complete, y.reply.applied);
   });
   const auto generation = best->second.generation;
   std::vector<base::NodeId> agreeing;
@@ -99,6 +102,7 @@ void Leveller::adopt() {
   }
   if (planted(Bug::LevelledCountingItself)) agreeing.push_back(core_.self.node);
   if (whole_ && !newest.voters.is_quorum(agreeing)) return;
+  if (!best->second.reply.complete) return;
   if (!whole_ && best->second.reply.applied < core_.memory.newest.settled_version) return;
   source_ = best->second;
   if (whole_) {
@@ -273,7 +277,13 @@ void Leveller::copy() {
   asked_at_ = core_.now;
   for (const auto& [id, target] : targets_) {
     const auto held = core_.memory.streams[id].held();
-    if (held < target.held) core_.send(target.holder, Fetch{id, held + 1});
+    if (held >= target.held) continue;
+    // The source keeps everything behind its table; the one with the longest copy need not.
+    const auto& known = source_.reply.streams;
+    const auto copied = std::find_if(known.begin(), known.end(),
+                                     [&](const auto& stream) { return stream.stream == id; });
+    const bool by_source = copied != known.end() && held < copied->held;
+    core_.send(by_source ? source_.from.node : target.holder, Fetch{id, held + 1});
   }
 }
 

@@ -223,10 +223,12 @@ void Master::order_moves(const OwnerTable& owners, const std::vector<Candidate>&
     }
   }
   for (auto& [bucket, order] : orders_) {
-    if (core_.now - order.sent_at < core_.config.resend_after) continue;
+    const auto& owner = owners[bucket.value()].stream;
+    // Closed already, and waiting for somebody to take it.
+    if (owner == kNoStream || core_.now - order.sent_at < core_.config.resend_after) continue;
     order.sent_at = core_.now;
     const MoveOrder message{core_.memory.committed, {order.move}};
-    core_.send(owners[bucket.value()].stream.node, message);
+    core_.send(owner.node, message);
     core_.send(order.move.to.node, message);
   }
 }

@@ -193,6 +193,7 @@ void put_body(Encoder& out, const LevelRequest& body) {
 }
 void put_body(Encoder& out, const LevelReply& body) {
   out.u32(body.attempt);
+  out.flag(body.complete);
   out.id(body.committed);
   out.id(body.applied);
   put(out, body.newest);
@@ -313,6 +314,7 @@ void get_body(Decoder& in, LevelRequest& body) {
 }
 void get_body(Decoder& in, LevelReply& body) {
   body.attempt = in.u32();
+  body.complete = in.flag();
   body.committed = in.version();
   body.applied = in.version();
   body.newest = get_allocation(in);

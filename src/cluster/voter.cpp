@@ -24,9 +24,8 @@ void Voter::on(const Header& from, const Records& message) {
     core_.send(from.sender.node, Acknowledge{id, log.held(), true});
     return;
   }
-  if (message.first > log.held() + 1 && (message.levelling || message.stable > log.held())) {
-    lags_ = true;
-  }
+  const bool gone = message.levelling || message.stable > log.held();
+  if (message.first > log.held() + 1 && gone && core_.levelled) lags_ = true;
   const bool store = !(planted(Bug::WitnessStoresNothing) && core_.config.weight == 0);
   if (store) log.extend(message.first, message.records);
   if (!message.levelling) log.raise_commit(message.commit);
@@ -41,6 +40,7 @@ void Voter::on(const Header& from, const Records& message) {
 }
 
 void Voter::on(const Header& from, const Fetch& message) {
+  if (!core_.levelled) return;
   const auto found = core_.memory.streams.find(message.stream);
   if (found == core_.memory.streams.end()) return;
   const auto& log = found->second;

@@ -86,8 +86,7 @@ void World::fault(FaultKind kind) {
       crash(victim, "crash");
       // Sometimes two die at the same moment, as seed 003 could not bear.
       if (nodes.size() > 2 && random_.chance(0.2)) {
-        auto& other = *nodes[random_.below(nodes.size())];
-        crash(other, "crash");
+        crash(*nodes[random_.below(nodes.size())], "crash");
       }
       break;
     }
@@ -128,12 +127,11 @@ void World::fault(FaultKind kind) {
         break;
       }
       crash(victim, "disk loss");
-      {
-        DiskState lost;
-        lost.fresh = true;
-        lost.voters = victim.disk.voters;
-        victim.disk = lost;
-      }
+      victim.disk.fresh = true;
+      victim.disk.boot = {};
+      victim.disk.generation = {};
+      victim.disk.term = {};
+      victim.disk.boots.clear();
       break;
   }
 }

@@ -229,8 +229,7 @@ void Gateway::release(base::TimePoint now, Outputs& out) {
 void Gateway::tick(base::TimePoint now, Outputs& out, Random& random) {
   std::vector<base::BucketIndex> due;
   for (const auto& [bucket, since] : closing_) {
-    const bool early = planted(Bug::WindowReadBeforeQuiescence);
-    if (early || now - since >= kQuiescence) due.push_back(bucket);
+    if (now - since >= kQuiescence) due.push_back(bucket);
   }
   for (const auto bucket : due) {
     close(bucket, now, out);

@@ -134,6 +134,7 @@ struct StreamSummary {
 };
 struct LevelReply {
   std::uint32_t attempt = 0;
+  bool complete = false;  // its table can be copied
   Version committed;
   Version applied;
   Allocation newest;

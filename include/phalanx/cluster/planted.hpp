@@ -35,8 +35,6 @@ enum class Bug : std::uint8_t {
   FreezeStallsAllStreams,
   SnapshotBeatsTombstone,
   EqualBootOtherNonce,
-  FrozenTakesNewVoterBoot,
-  WindowReadBeforeQuiescence,
   LevellingAcknowledges,
   HeartbeatIsLife,
   BootWrittenLate,

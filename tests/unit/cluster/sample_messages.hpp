@@ -73,8 +73,7 @@ inline std::vector<Message> sample_messages() {
       Propose{allocation.settled_version, allocation},
       ProposeAck{allocation.version},
       LevelRequest{3},
-      LevelReply{
-          3, allocation.version, allocation.settled_version, allocation, {{stream, 8, 7, true}}},
+      LevelReply{3, true, allocation.version, allocation.settled_version, allocation, {{stream, 8, 7, true}}},
       SnapshotRequest{base::BucketIndex(9), 2, 1000},
       SnapshotChunk{base::BucketIndex(9), 2, 1000, 1003, {std::byte{1}, std::byte{2}}},
       MoveOrder{allocation.version, {{base::BucketIndex(4), stream}}},
