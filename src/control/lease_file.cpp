@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -257,8 +258,15 @@ std::optional<StateError> LeaseFile::rewrite(std::size_t slots) {
 }
 
 FileResult LeaseFile::commit(std::span<const Write> writes) noexcept {
-  for (const auto& write : writes) {
-    if (auto done = write_slot(write.slot, write.record); !done) return done;
+  order_.resize(writes.size());
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+  std::stable_sort(order_.begin(), order_.end(), [writes](std::size_t a, std::size_t b) {
+    return writes[a].slot < writes[b].slot;
+  });
+  for (std::size_t i = 0; i < order_.size();) {
+    auto run = write_run(writes, i);
+    if (!run) return run.error();
+    i += *run;
   }
   if (auto done = file_->sync(); !done) return done;
   for (const auto& write : writes) {
@@ -269,16 +277,32 @@ FileResult LeaseFile::commit(std::span<const Write> writes) noexcept {
   return base::Ok{};
 }
 
-// Over the version that is not the durable one, whatever became of earlier attempts there.
-FileResult LeaseFile::write_slot(std::uint32_t slot, const cluster::LeaseRecord& record) noexcept {
-  auto& entry = slots_[slot];
-  entry.attempted = true;
-  const auto bytes = write_lease_slot({slot, ++entry.version, record});
-  for (std::size_t mirror = 0; mirror < kMirrors; ++mirror) {
-    const auto offset = offset_of(slot, entry.durable_side ^ 1U, mirror);
-    if (auto done = file_->write_at(offset, bytes); !done) return done;
+// Writes records that stand side by side in one page, from order_[first] on, with one call for each
+// mirror: over the version that is not the durable one, whatever became of earlier attempts there.
+// How many they were.
+base::Result<std::size_t, FileError> LeaseFile::write_run(std::span<const Write> writes,
+                                                          std::size_t first) noexcept {
+  std::array<std::byte, kPage> page;
+  const auto first_slot = writes[order_[first]].slot;
+  const auto side = slots_[first_slot].durable_side ^ 1U;
+  std::size_t count = 0;
+  for (; first + count < order_.size(); ++count) {
+    const auto& write = writes[order_[first + count]];
+    auto& entry = slots_[write.slot];
+    if (write.slot != first_slot + count || (entry.durable_side ^ 1U) != side) break;
+    if (count != 0 && write.slot % kSlotsOfGroup == 0) break;  // the next group
+    entry.attempted = true;
+    const auto bytes = write_lease_slot({write.slot, ++entry.version, write.record});
+    std::copy(bytes.begin(), bytes.end(),
+              page.begin() + static_cast<std::ptrdiff_t>(count * kLeaseSlotBytes));
   }
-  return base::Ok{};
+  const auto run = std::span<const std::byte>(page).first(count * kLeaseSlotBytes);
+  for (std::size_t mirror = 0; mirror < kMirrors; ++mirror) {
+    if (auto done = file_->write_at(offset_of(first_slot, side, mirror), run); !done) {
+      return done.error();
+    }
+  }
+  return count;
 }
 
 }  // namespace phalanx::control

@@ -85,8 +85,8 @@ class LeaseFile {
   [[nodiscard]] std::optional<StateError> load_slot(std::span<const std::byte> content,
                                                     std::uint32_t slot);
   [[nodiscard]] std::optional<StateError> rewrite(std::size_t slots);
-  [[nodiscard]] FileResult write_slot(std::uint32_t slot,
-                                      const cluster::LeaseRecord& record) noexcept;
+  [[nodiscard]] base::Result<std::size_t, FileError> write_run(std::span<const Write> writes,
+                                                               std::size_t first) noexcept;
 
   std::shared_ptr<StateDir> dir_;
   StateId state_{};
@@ -95,6 +95,7 @@ class LeaseFile {
   std::map<cluster::LeaseKey, std::uint32_t> by_key_;
   std::uint32_t next_free_ = 0;  // no slot below is free
   std::size_t damaged_copies_ = 0;
+  std::vector<std::size_t> order_;  // of the writes of a commit, by slot
 };
 
 }  // namespace phalanx::control
