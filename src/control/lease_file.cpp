@@ -155,7 +155,7 @@ base::Result<LeaseFile, StateError> LeaseFile::open(std::shared_ptr<StateDir> di
     }
     return StateError{StateFault::Io, "cannot read " + path + ": " + to_string(content.error())};
   }
-  LeaseFile leases(dir, state);
+  LeaseFile leases(std::move(dir), state);
   if (auto error = leases.load(*content)) return *std::move(error);
   return leases;
 }

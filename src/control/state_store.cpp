@@ -221,7 +221,7 @@ std::optional<MachineId> this_machine(const std::string& file) {
   return machine;
 }
 
-base::Result<StateStore, StateError> StateStore::open(std::shared_ptr<StateDir> dir,
+base::Result<StateStore, StateError> StateStore::open(const std::shared_ptr<StateDir>& dir,
                                                       const StateOptions& options,
                                                       const RandomSource& random) {
   auto read = read_identity(*dir);

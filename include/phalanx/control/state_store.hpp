@@ -62,7 +62,7 @@ class StateStore {
   // Reads and verifies everything, raises the boot count and makes that durable. Nothing may be
   // encrypted before this returned.
   [[nodiscard]] static base::Result<StateStore, StateError> open(
-      std::shared_ptr<StateDir> dir, const StateOptions& options,
+      const std::shared_ptr<StateDir>& dir, const StateOptions& options,
       const RandomSource& random = system_random);
 
   [[nodiscard]] const Identity& identity() const noexcept { return identity_; }
