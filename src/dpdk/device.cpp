@@ -59,8 +59,11 @@ base::Result<Device, std::string> Device::open(const Options& options, const Mem
   if ((info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0) {
     conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
   }
-  const auto frame_mtu = static_cast<std::uint16_t>(options.mtu + (options.tagged ? 4 : 0));
-  if (info.max_mtu == 0 || frame_mtu <= info.max_mtu) conf.rxmode.mtu = frame_mtu;
+  const auto frame_mtu = static_cast<std::uint32_t>(options.mtu + (options.tagged ? 4 : 0));
+  // Some virtual drivers name a smaller limit than they carry: theirs stays as it is.
+  const bool fits = (info.max_mtu == 0 || frame_mtu <= info.max_mtu) &&
+                    frame_mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN <= info.max_rx_pktlen;
+  if (fits) conf.rxmode.mtu = frame_mtu;
   if (const int error = rte_eth_dev_configure(*port, device.rx_queues_, device.tx_queues_, &conf);
       error != 0) {
     return failed(options, "refuses its queues", error);

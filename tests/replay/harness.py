@@ -61,14 +61,20 @@ def is_neighbor_discovery(packet):
 def is_announcement(frame):
     """Gratuitous ARP, an unsolicited neighbor advertisement or a multicast listener report: what a
     gateway tells each link when it starts, beside the traffic that a case is about."""
-    to_all = (b"\xff" * 6, bytes.fromhex("333300000001"), bytes.fromhex("333300000016"))
-    return frame[:6] in to_all and pcap.ethertype(frame) in (0x0806, 0x86DD)
+    if frame[:6] in (bytes.fromhex("333300000001"), bytes.fromhex("333300000016")):
+        return True
+    body = frame[18:] if pcap.ethertype(frame) == ETHERTYPE_VLAN else frame[14:]
+    # Sender and target protocol address, RFC 826: the same one says "it is me".
+    return frame[:6] == b"\xff" * 6 and body[14:18] == body[24:28]
 
 
 def own_icmp(packet, addresses):
     """An ICMP message that the gateway itself sent."""
     return (pcap.protocol(packet) in (pcap.PROTO_ICMP, pcap.PROTO_ICMPV6) and
             str(pcap.addresses(packet)[0]) in addresses)
+
+
+ETHERTYPE_VLAN = 0x8100
 
 
 class Bench:
