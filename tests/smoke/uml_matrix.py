@@ -176,8 +176,10 @@ def run(folder, cases, sizes):
                 for case, problem in zip(cases, pool.map(lambda c: check_case(c, sizes), cases)):
                     checks.add(case.name, problem)
             totals = counters.wait_quiet(running, 1)
+            # Not forwardable: what a kernel sends to multicast groups of its link.
             checks.add(f"gateway balances, drops {totals.drops}",
-                       None if totals.missing == 0 and not totals.drops else totals)
+                       None if totals.missing == 0 and set(totals.drops) <= {"not_forwardable"}
+                       else totals)
             status, _ = running.stop()
             checks.add("gateway stops", None if status == 0 else running.log()[-2000:])
         finally:
