@@ -76,21 +76,20 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
 }
 
 Gateway::Status Gateway::open_state(bool new_state) {
-  auto dir = control::open_state_dir(config_.node.state_dir, new_state,
-                                     owner_of(config_.node.user));
+  auto dir =
+      control::open_state_dir(config_.node.state_dir, new_state, owner_of(config_.node.user));
   if (!dir) return dir.error().message;
   control::StateOptions options;
   options.node = config_.node.id;
   options.new_state = new_state;
   options.machine = control::this_machine();
-  auto state = control::StateStore::open(std::move(*dir), options);
+  auto state = control::StateStore::open(*dir, options);
   if (!state) return state.error().message;
   if (!state->notice().empty()) base::log_warn("state", state->notice());
   state_ = std::make_unique<control::StateStore>(std::move(*state));
-  base::log_info("phalanxd",
-                 "starts node=" + std::to_string(config_.node.id.value()) + " boot=" +
-                     std::to_string(state_->identity().boot.value()) + " name=" +
-                     config_.node.name);
+  base::log_info("phalanxd", "starts node=" + std::to_string(config_.node.id.value()) +
+                                 " boot=" + std::to_string(state_->identity().boot.value()) +
+                                 " name=" + config_.node.name);
   return base::Ok{};
 }
 
@@ -150,10 +149,9 @@ Gateway::Status Gateway::install_sas() {
 }
 
 Gateway::Status Gateway::start_management() {
-  auto telemetry =
-      mgmt::Telemetry::start(mgmt::make_views(config_, *dataplane_, *loop_),
-                             {{"config", "The configuration, without keys, as JSON.",
-                               mgmt::render_redacted(config_)}});
+  auto telemetry = mgmt::Telemetry::start(
+      mgmt::make_views(config_, *dataplane_, *loop_),
+      {{"config", "The configuration, without keys, as JSON.", mgmt::render_redacted(config_)}});
   if (!telemetry) return telemetry.error();
   telemetry_ = std::move(*telemetry);
   auto commands = mgmt::CommandServer::start(config_.node.run_dir + "/control.sock",
@@ -186,8 +184,8 @@ bool Gateway::shutdown() {
   dataplane_->close_devices();
   const auto leaked = dataplane_->pool().in_use();
   if (leaked != 0) {
-    base::log_error("phalanxd", "packet buffers were not given back leaked=" +
-                                    std::to_string(leaked));
+    base::log_error("phalanxd",
+                    "packet buffers were not given back leaked=" + std::to_string(leaked));
   } else {
     base::log_info("phalanxd", "has stopped leaked=0");
   }

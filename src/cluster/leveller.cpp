@@ -280,8 +280,9 @@ void Leveller::copy() {
     if (held >= target.held) continue;
     // The source keeps everything behind its table; the one with the longest copy need not.
     const auto& known = source_.reply.streams;
+    const auto wanted = id;  // clang 14 cannot capture a structured binding
     const auto copied = std::find_if(known.begin(), known.end(),
-                                     [&](const auto& stream) { return stream.stream == id; });
+                                     [&](const auto& stream) { return stream.stream == wanted; });
     const bool by_source = copied != known.end() && held < copied->held;
     core_.send(by_source ? source_.from.node : target.holder, Fetch{id, held + 1});
   }

@@ -29,23 +29,11 @@ std::string failed(const Device::Options& options, const char* what, int error) 
   return "device " + options.device + ": " + what + ": " + error_text(error);
 }
 
-}  // namespace
-
-base::Result<Device, std::string> Device::open(const Options& options, const Mempool& pool) {
-  const auto port = find_port(options);
-  if (!port) return port.error();
-
-  rte_eth_dev_info info{};
-  if (const int error = rte_eth_dev_info_get(*port, &info); error != 0) {
-    return failed(options, "cannot be asked for its limits", error);
-  }
-  Device device;
-  device.port_id_ = *port;
-  device.rx_queues_ = std::min(options.wanted_queues, info.max_rx_queues);
-  device.tx_queues_ = std::min(options.wanted_queues, info.max_tx_queues);
-
+// What the device shall do, as far as it can.
+rte_eth_conf wanted_configuration(const Device::Options& options, const rte_eth_dev_info& info,
+                                  std::uint16_t rx_queues) {
   rte_eth_conf conf{};
-  if (device.rx_queues_ > 1) {
+  if (rx_queues > 1) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf =
         info.flow_type_rss_offloads &
@@ -56,56 +44,29 @@ base::Result<Device, std::string> Device::open(const Options& options, const Mem
   if ((info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
     conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
   }
-  if ((info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0) {
-    conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-  }
   const auto frame_mtu = static_cast<std::uint32_t>(options.mtu + (options.tagged ? 4 : 0));
   // Some virtual drivers name a smaller limit than they carry: theirs stays as it is.
   const bool fits = (info.max_mtu == 0 || frame_mtu <= info.max_mtu) &&
                     frame_mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN <= info.max_rx_pktlen;
   if (fits) conf.rxmode.mtu = frame_mtu;
-  if (const int error = rte_eth_dev_configure(*port, device.rx_queues_, device.tx_queues_, &conf);
-      error != 0) {
-    return failed(options, "refuses its queues", error);
+  return conf;
+}
+
+}  // namespace
+
+base::Result<Device, std::string> Device::open(const Options& options, const Mempool& pool) {
+  const auto port = find_port(options);
+  if (!port) return port.error();
+  rte_eth_dev_info info{};
+  if (const int error = rte_eth_dev_info_get(*port, &info); error != 0) {
+    return failed(options, "cannot be asked for its limits", error);
   }
-  auto rx_descriptors = options.rx_descriptors;
-  auto tx_descriptors = options.tx_descriptors;
-  if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(*port, &rx_descriptors, &tx_descriptors);
-      error != 0) {
-    return failed(options, "refuses its descriptors", error);
-  }
-  const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(*port)));
-  for (std::uint16_t queue = 0; queue < device.rx_queues_; ++queue) {
-    if (const int error =
-            rte_eth_rx_queue_setup(*port, queue, rx_descriptors, socket, nullptr, pool.get());
-        error != 0) {
-      return failed(options, "has no receive queue", error);
-    }
-  }
-  for (std::uint16_t queue = 0; queue < device.tx_queues_; ++queue) {
-    rte_eth_txconf tx = info.default_txconf;
-    tx.offloads = conf.txmode.offloads;
-    if (const int error = rte_eth_tx_queue_setup(*port, queue, tx_descriptors, socket, &tx);
-        error != 0) {
-      return failed(options, "has no transmit queue", error);
-    }
-  }
-  if (!options.mac.is_zero()) {
-    rte_ether_addr wanted{};
-    std::memcpy(wanted.addr_bytes, options.mac.bytes.data(), sizeof(wanted.addr_bytes));
-    // Virtual devices often cannot store an address; promiscuous mode below makes up for it.
-    if (rte_eth_dev_default_mac_addr_set(*port, &wanted) != 0) {
-      base::log_info("dpdk", "the device keeps its own MAC address, ours is used on top device=" +
-                                 device_name(options.device));
-    }
-    device.mac_ = options.mac;
-  } else {
-    rte_ether_addr own{};
-    if (const int error = rte_eth_macaddr_get(*port, &own); error != 0) {
-      return failed(options, "has no MAC address", error);
-    }
-    std::memcpy(device.mac_.bytes.data(), own.addr_bytes, sizeof(own.addr_bytes));
-  }
+  Device device;
+  device.port_id_ = *port;
+  device.rx_queues_ = std::min(options.wanted_queues, info.max_rx_queues);
+  device.tx_queues_ = std::min(options.wanted_queues, info.max_tx_queues);
+  if (auto done = device.set_up_queues(options, info, pool); !done) return done.error();
+  if (auto done = device.choose_mac(options); !done) return done.error();
   if (const int error = rte_eth_dev_start(*port); error != 0) {
     return failed(options, "does not start", error);
   }
@@ -116,6 +77,60 @@ base::Result<Device, std::string> Device::open(const Options& options, const Mem
                                device_name(options.device));
   }
   return device;
+}
+
+base::Result<base::Ok, std::string> Device::set_up_queues(const Options& options,
+                                                          const rte_eth_dev_info& info,
+                                                          const Mempool& pool) {
+  const auto conf = wanted_configuration(options, info, rx_queues_);
+  if (const int error = rte_eth_dev_configure(port_id_, rx_queues_, tx_queues_, &conf);
+      error != 0) {
+    return failed(options, "refuses its queues", error);
+  }
+  auto rx_descriptors = options.rx_descriptors;
+  auto tx_descriptors = options.tx_descriptors;
+  if (const int error =
+          rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_descriptors, &tx_descriptors);
+      error != 0) {
+    return failed(options, "refuses its descriptors", error);
+  }
+  const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(port_id_)));
+  for (std::uint16_t queue = 0; queue < rx_queues_; ++queue) {
+    if (const int error =
+            rte_eth_rx_queue_setup(port_id_, queue, rx_descriptors, socket, nullptr, pool.get());
+        error != 0) {
+      return failed(options, "has no receive queue", error);
+    }
+  }
+  for (std::uint16_t queue = 0; queue < tx_queues_; ++queue) {
+    rte_eth_txconf tx = info.default_txconf;
+    tx.offloads = conf.txmode.offloads;
+    if (const int error = rte_eth_tx_queue_setup(port_id_, queue, tx_descriptors, socket, &tx);
+        error != 0) {
+      return failed(options, "has no transmit queue", error);
+    }
+  }
+  return base::Ok{};
+}
+
+base::Result<base::Ok, std::string> Device::choose_mac(const Options& options) {
+  if (options.mac.is_zero()) {
+    rte_ether_addr own{};
+    if (const int error = rte_eth_macaddr_get(port_id_, &own); error != 0) {
+      return failed(options, "has no MAC address", error);
+    }
+    std::memcpy(mac_.bytes.data(), own.addr_bytes, sizeof(own.addr_bytes));
+    return base::Ok{};
+  }
+  rte_ether_addr wanted{};
+  std::memcpy(wanted.addr_bytes, options.mac.bytes.data(), sizeof(wanted.addr_bytes));
+  // Virtual devices often cannot store an address; promiscuous mode makes up for it.
+  if (rte_eth_dev_default_mac_addr_set(port_id_, &wanted) != 0) {
+    base::log_info("dpdk", "the device keeps its own MAC address, ours is used on top device=" +
+                               device_name(options.device));
+  }
+  mac_ = options.mac;
+  return base::Ok{};
 }
 
 Device::Device(Device&& other) noexcept

@@ -50,6 +50,10 @@ class Device {
 
  private:
   Device() = default;
+  base::Result<base::Ok, std::string> set_up_queues(const Options& options,
+                                                    const rte_eth_dev_info& info,
+                                                    const Mempool& pool);
+  base::Result<base::Ok, std::string> choose_mac(const Options& options);
 
   std::uint16_t port_id_ = RTE_MAX_ETHPORTS;
   std::uint16_t rx_queues_ = 0;
