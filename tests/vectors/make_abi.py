@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Phalanx Authors
-"""Writes iv_mask.txt, sa_uid.txt, lease_record.txt and state_files.txt, as docs/abi.md defines them.
+"""Writes iv_mask.txt, sa_uid.txt, lease_record.txt and state_files.txt as docs/abi.md has them.
 
 HMAC-SHA-256 is Python's own, AES is that of python3-cryptography, CRC-32C is computed bit by bit
 below; nothing of ours is asked. Run it again only to add rows: a row that is there never changes.

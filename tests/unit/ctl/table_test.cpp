@@ -103,12 +103,11 @@ TEST(Rates, StartAtZeroForNewRowsAndRestartedDaemons) {
 }
 
 TEST(Rates, TellNeighborsOfTwoPortsApart) {
-  const auto rates = rates_of(
-      rows_of(
-          R"([{"address":"fe80::1","port":"a","packets":0},{"address":"fe80::1","port":"b","packets":50}])"),
-      rows_of(
-          R"([{"address":"fe80::1","port":"a","packets":1},{"address":"fe80::1","port":"b","packets":53}])"),
-      1);
+  const auto rates = rates_of(rows_of(R"([{"address":"fe80::1","port":"a","packets":0},)"
+                                      R"({"address":"fe80::1","port":"b","packets":50}])"),
+                              rows_of(R"([{"address":"fe80::1","port":"a","packets":1},)"
+                                      R"({"address":"fe80::1","port":"b","packets":53}])"),
+                              1);
   EXPECT_EQ(rates[0]["packets"], "1/s");
   EXPECT_EQ(rates[1]["packets"], "3/s");
 }

@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "file_descriptor.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace phalanx::mgmt {
 namespace {
@@ -60,9 +60,11 @@ TEST(AnswerCommand, AnswersEveryLine) {
       {R"({"command":"echo")", R"({"ok":false,"error":"this is no JSON object"})"},
       {std::string(4000, '['), R"({"ok":false,"error":"this is no JSON object"})"},
       {R"({"command":"echo","number":-1})",
-       R"({"ok":false,"error":"argument number is neither text nor a whole number nor a boolean"})"},
+       R"({"ok":false,"error":"argument number is neither text nor a whole number nor a )"
+       R"(boolean"})"},
       {R"({"command":"echo","number":1.5})",
-       R"({"ok":false,"error":"argument number is neither text nor a whole number nor a boolean"})"},
+       R"({"ok":false,"error":"argument number is neither text nor a whole number nor a )"
+       R"(boolean"})"},
       {R"({"command":"echo","text":{}})",
        R"({"ok":false,"error":"argument text is neither text nor a whole number nor a boolean"})"},
   };

@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "sample_config.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace phalanx::mgmt {
 namespace {
@@ -174,7 +174,8 @@ sas = (
 );
 policies = (
   { name = "p"; action = "protect"; local = "10.0.0.0/8"; remote = "11.0.0.1";
-    protocol = "tcp"; local_ports = "1000-2000"; remote_ports = 443; out_sa = "o"; in_sas = [ "i" ]; },
+    protocol = "tcp"; local_ports = "1000-2000"; remote_ports = 443;
+    out_sa = "o"; in_sas = [ "i" ]; },
   { name = "q"; action = "bypass"; local = "::/0"; remote = "::/0"; protocol = 58; },
   { name = "r"; action = "discard"; local = "0.0.0.0/0"; remote = "0.0.0.0/0"; protocol = "any"; }
 );
@@ -480,38 +481,6 @@ TEST(ConfigLoader, ReadsTenThousandTunnels) {
                              ");\npolicies = (" + policies + ");\n");
   ASSERT_EQ(config.sas.size(), kTunnels);
   EXPECT_EQ(config.policies.back().out_sa, kTunnels - 1);
-}
-
-// ---- what ships ---------------------------------------------------------------------------------
-
-class ExampleConfig : public testing::TestWithParam<const char*> {};
-
-TEST_P(ExampleConfig, IsAccepted) {
-  const auto path = std::filesystem::path(PHALANX_SOURCE_DIR) / "config" / GetParam();
-  std::vector<ConfigProblem> warnings;
-  const auto result = load_config(path.string(), four_cpus(&warnings));
-  EXPECT_TRUE(result.ok()) << testing::PrintToString(lines(result.error()));
-  EXPECT_THAT(lines(warnings), ElementsAre(HasSubstr("published_keys")));
-}
-
-INSTANTIATE_TEST_SUITE_P(All, ExampleConfig, testing::Values("phalanx.conf", "lab-null.conf"),
-                         [](const auto& each) {
-                           std::string name = each.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return c == '.' || c == '-'; }, '_');
-                           return name;
-                         });
-
-TEST(RenderRedacted, ShowsEverythingButKeys) {
-  const auto text = render_redacted(loaded(sample_config()));
-  EXPECT_THAT(text, HasSubstr("\"spi\": \"0x00001001\""));
-  EXPECT_THAT(text, HasSubstr("\"key\": \"redacted\""));
-  EXPECT_THAT(text, HasSubstr("\"via\": \"192.0.2.254\""));
-  EXPECT_THAT(text, HasSubstr("\"out_sa\": \"out\""));
-  for (const char* key : {"00010203", "0c0d0e0f", "20212223", "10111213"}) {
-    EXPECT_THAT(text, Not(HasSubstr(key)));
-  }
 }
 
 }  // namespace
