@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Phalanx Authors
+#include "cbc_iv.hpp"
 #include "esp_encapsulate.hpp"
 
 // AES-CBC + HMAC-SHA2 (RFC 3602, RFC 4868) through the job interface: the manager interleaves the
@@ -44,7 +45,7 @@ void fill_job(IMB_JOB& job, EspAlgorithm algorithm, const CbcKeyBlock& key,
 
 // RFC 4303 2.2.1: with 64-bit numbers the ICV covers the high half as well, as if it stood after
 // the body. It is written where the ICV stands and is gone when the ICV comes.
-std::uint32_t hashed_bytes(CbcSlot& slot, bool esn) noexcept {
+std::uint32_t hashed_bytes(const CbcSlot& slot, bool esn) noexcept {
   const auto bytes = kFrontBytes + slot.body_bytes;
   if (!esn) return bytes;
   const base::be32 high(static_cast<std::uint32_t>(slot.packet.sequence >> 32));
@@ -52,85 +53,113 @@ std::uint32_t hashed_bytes(CbcSlot& slot, bool esn) noexcept {
   return bytes + static_cast<std::uint32_t>(sizeof(high));
 }
 
-}  // namespace
-
-void EspStages::on_encrypted(Impl& engine, const IMB_JOB& job) noexcept {
-  auto& slot = *static_cast<CbcSlot*>(job.user_data);
-  ++engine.out_ring.completed;
-  if (job.status == IMB_STATUS_COMPLETED) [[likely]] {
-    slot.packet.verdict = EspVerdict::Done;
-  } else {
-    refuse(slot.packet, *slot.packet.out_sa, EspVerdict::CryptoError);
-  }
+// Without telling by its time how many bytes agree. ICVs have 16, 24 or 32 bytes.
+bool equal_icvs(const std::uint8_t* a, const std::uint8_t* b, std::size_t icv_bytes) noexcept {
+  std::uint64_t differences = 0;
+  for (std::size_t at = 0; at < icv_bytes; at += 8) differences |= load64(a + at) ^ load64(b + at);
+  return differences == 0;
 }
 
-void EspStages::on_decrypted(Impl& engine, const IMB_JOB& job) noexcept {
-  auto& slot = *static_cast<CbcSlot*>(job.user_data);
+void prefetch_key(const CbcKeyBlock& key, bool outbound) noexcept {
+  const auto* first = key.cipher.data();
+  const std::size_t bytes = outbound ? sizeof(CbcKeyBlock) : offsetof(CbcKeyBlock, iv_cipher);
+  for (std::size_t at = 0; at < bytes; at += base::kCacheLine) __builtin_prefetch(first + at);
+}
+
+}  // namespace
+
+void EspStages::verify_and_finish(Impl& engine, CbcSlot& slot) noexcept {
   auto& packet = slot.packet;
-  ++engine.in_ring.completed;
+  auto& sa = *packet.in_sa;
   auto* body = slot.esp + kFrontBytes;
-  // Whatever follows, a capture shows the packet as it came.
-  const std::size_t icv_bytes = info(packet.in_sa->algorithm_).icv_bytes;
-  std::memcpy(body + slot.body_bytes, slot.received_icv.data(), icv_bytes);
-  if (job.status != IMB_STATUS_COMPLETED) [[unlikely]] {
-    refuse(packet, *packet.in_sa, EspVerdict::CryptoError);
-    return;
+  auto* icv = body + slot.body_bytes;
+  if ((sa.flags_ & InboundSa::kEsn) != 0) {
+    std::memcpy(icv, slot.icv_start.data(), slot.icv_start.size());
   }
-  // Constant time; both arrays are zero beyond the ICV.
-  std::uint8_t differences = 0;
-  for (std::size_t i = 0; i < slot.computed_icv.size(); ++i) {
-    differences |= static_cast<std::uint8_t>(slot.received_icv[i] ^ slot.computed_icv[i]);
+  if (packet.verdict == EspVerdict::CryptoError) [[unlikely]] {
+    refuse(packet, sa, EspVerdict::CryptoError);
+  } else if (!equal_icvs(icv, engine.in_ring.tag(slot).data(), info(sa.algorithm_).icv_bytes))
+      [[unlikely]] {
+    refuse(packet, sa, EspVerdict::AuthFailed);
+  } else {
+    finish(engine, packet, body, slot.body_bytes);
   }
-  if (differences != 0) [[unlikely]] {
-    refuse(packet, *packet.in_sa, EspVerdict::AuthFailed);
-    return;
-  }
-  finish(engine, packet, body, slot.body_bytes);
 }
 
 namespace {
 
-using OnJob = void (*)(EspEngine::Impl&, const IMB_JOB&) noexcept;
+// A job of the manager is done: notes in the slot whether the library did it.
+void on_job(CbcRing& ring, const IMB_JOB& job) noexcept {
+  auto& slot = *static_cast<CbcSlot*>(job.user_data);
+  ++ring.completed;
+  slot.packet.verdict =
+      job.status == IMB_STATUS_COMPLETED ? EspVerdict::Done : EspVerdict::CryptoError;
+}
 
 // Hands over the job that get_next_job() gave. When the queue runs full it finishes the oldest.
-void submit(EspEngine::Impl& engine, IMB_MGR& manager, OnJob on_job) noexcept {
+void submit(CbcRing& ring, IMB_MGR& manager) noexcept {
   const auto* finished = manager.submit_job_nocheck(&manager);
-  if (finished != nullptr) on_job(engine, *finished);
+  if (finished != nullptr) on_job(ring, *finished);
 }
 
 // What the lanes have finished meanwhile.
-void take_finished(EspEngine::Impl& engine, IMB_MGR& manager, OnJob on_job) noexcept {
-  while (const auto* job = manager.get_completed_job(&manager)) on_job(engine, *job);
+void take_finished(CbcRing& ring, IMB_MGR& manager) noexcept {
+  while (const auto* job = manager.get_completed_job(&manager)) on_job(ring, *job);
 }
 
 }  // namespace
 
-void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
-  auto& manager = *engine.cbc_out;
+// Packets that the manager is done with get their final verdict, well after their last bytes were
+// written: read at once, they would still be in the store buffer.
+void EspStages::settle_encrypted(Impl& engine) noexcept {
   auto& ring = engine.out_ring;
+  for (; ring.settled != ring.completed; ++ring.settled) {
+    auto& packet = ring.at(ring.settled).packet;
+    if (packet.verdict == EspVerdict::CryptoError) [[unlikely]] {
+      refuse(packet, *packet.out_sa, EspVerdict::CryptoError);
+    }
+  }
+}
+
+void EspStages::settle_decrypted(Impl& engine) noexcept {
+  auto& ring = engine.in_ring;
+  for (; ring.settled != ring.completed; ++ring.settled) {
+    verify_and_finish(engine, ring.at(ring.settled));
+  }
+}
+
+void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
+  auto& ring = engine.out_ring;
+  const auto first = ring.submitted;
+  std::array<CbcIvOp, EspEngine::kBurst> ivs;
+  std::size_t count = 0;
   for (auto* packet : packets) {
     auto& sa = *packet->out_sa;
-    const auto icv_bytes = info(sa.algorithm_).icv_bytes;
+    const auto& key = *static_cast<const CbcKeyBlock*>(sa.key_);
+    prefetch_key(key, true);
     if (ring.full()) [[unlikely]] {
       refuse(*packet, sa, EspVerdict::CryptoError);
       continue;
     }
     Sealing sealing;
-    if (!encapsulate<kIvBytes, 16>(engine, *packet, icv_bytes, sealing)) continue;
-    const auto& key = *static_cast<const CbcKeyBlock*>(sa.key_);
-    // RFC 3602 3: the IV must be unpredictable. One block of AES over the counter; CFB over zeros
-    // is the block cipher itself.
-    alignas(16) std::array<std::uint8_t, 16> counter{};
-    constexpr std::array<std::uint8_t, 16> kZeros{};
-    store64(counter.data(), __builtin_bswap64(sealing.iv));
-    auto* iv = sealing.esp + sizeof(net::EspHeader);
-    engine.one_shot->aes128_cfb_one(iv, kZeros.data(), counter.data(), key.iv_cipher.data(), 16);
-
-    auto& slot = ring.at(ring.submitted++);
+    if (!encapsulate<kIvBytes, 16>(engine, *packet, info(sa.algorithm_).icv_bytes, sealing)) {
+      continue;
+    }
     packet->verdict = EspVerdict::InFlight;
+    auto& slot = ring.at(ring.submitted++);
     slot.packet = *packet;
     slot.esp = sealing.esp;
     slot.body_bytes = sealing.body_bytes;
+    ivs[count++] = {key.iv_cipher.data(), sealing.iv, sealing.esp + sizeof(net::EspHeader)};
+  }
+  // RFC 3602 3: IVs must be unpredictable.
+  write_cbc_ivs(ivs.data(), count);
+
+  auto& manager = *engine.cbc_out;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& slot = ring.at(first + static_cast<std::uint32_t>(i));
+    const auto& sa = *slot.packet.out_sa;
+    const auto& key = *static_cast<const CbcKeyBlock*>(sa.key_);
     auto& job = *manager.get_next_job(&manager);
     fill_job(job, sa.algorithm_, key, slot);
     job.enc_keys = key.cipher.data();
@@ -138,18 +167,20 @@ void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets
     job.msg_len_to_hash_in_bytes = hashed_bytes(slot, (sa.flags_ & OutboundSa::kEsn) != 0);
     job.cipher_direction = IMB_DIR_ENCRYPT;
     job.chain_order = IMB_ORDER_CIPHER_HASH;
-    submit(engine, manager, &on_encrypted);
+    submit(ring, manager);
   }
-  take_finished(engine, manager, &on_encrypted);
+  take_finished(ring, manager);
+  settle_encrypted(engine);
 }
 
 void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
-  auto& manager = *engine.cbc_in;
   auto& ring = engine.in_ring;
+  const auto first = ring.submitted;
   for (auto* packet : packets) {
     auto& sa = *packet->in_sa;
     const std::uint32_t icv_bytes = info(sa.algorithm_).icv_bytes;
     const auto fixed = kFrontBytes + icv_bytes;
+    prefetch_key(*static_cast<const CbcKeyBlock*>(sa.key_), false);
     if (packet->length < fixed + 16 || (packet->length - fixed) % 16 != 0) [[unlikely]] {
       refuse(*packet, sa, EspVerdict::Malformed);
       continue;
@@ -160,33 +191,44 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
       continue;
     }
     sa.window_.prefetch(packet->sequence);
-    const auto& key = *static_cast<const CbcKeyBlock*>(sa.key_);
-    auto& slot = ring.at(ring.submitted++);
     packet->verdict = EspVerdict::InFlight;
+    auto& slot = ring.at(ring.submitted++);
     slot.packet = *packet;
     slot.esp = packet->data;
     slot.body_bytes = packet->length - fixed;
-    slot.received_icv = {};
-    slot.computed_icv = {};
-    std::memcpy(slot.received_icv.data(), slot.esp + kFrontBytes + slot.body_bytes, icv_bytes);
+  }
+
+  auto& manager = *engine.cbc_in;
+  for (auto position = first; position != ring.submitted; ++position) {
+    auto& slot = ring.at(position);
+    const auto& sa = *slot.packet.in_sa;
+    const auto& key = *static_cast<const CbcKeyBlock*>(sa.key_);
+    const bool esn = (sa.flags_ & InboundSa::kEsn) != 0;
+    if (esn) {
+      std::memcpy(slot.icv_start.data(), slot.esp + kFrontBytes + slot.body_bytes,
+                  slot.icv_start.size());
+    }
     auto& job = *manager.get_next_job(&manager);
     fill_job(job, sa.algorithm_, key, slot);
     job.dec_keys = key.cipher.data();
-    job.auth_tag_output = slot.computed_icv.data();
-    job.msg_len_to_hash_in_bytes = hashed_bytes(slot, (sa.flags_ & InboundSa::kEsn) != 0);
+    job.auth_tag_output = ring.tag(slot).data();
+    job.msg_len_to_hash_in_bytes = hashed_bytes(slot, esn);
     job.cipher_direction = IMB_DIR_DECRYPT;
     job.chain_order = IMB_ORDER_HASH_CIPHER;
-    submit(engine, manager, &on_decrypted);
+    submit(ring, manager);
   }
-  take_finished(engine, manager, &on_decrypted);
+  take_finished(ring, manager);
+  settle_decrypted(engine);
 }
 
 void EspStages::flush(Impl& engine) noexcept {
-  const auto drain = [&](IMB_MGR& manager, OnJob on_job) {
-    while (const auto* job = manager.flush_job(&manager)) on_job(engine, *job);
+  const auto drain = [](CbcRing& ring, IMB_MGR& manager) {
+    while (const auto* job = manager.flush_job(&manager)) on_job(ring, *job);
   };
-  drain(*engine.cbc_out, &on_encrypted);
-  drain(*engine.cbc_in, &on_decrypted);
+  drain(engine.out_ring, *engine.cbc_out);
+  drain(engine.in_ring, *engine.cbc_in);
+  settle_encrypted(engine);
+  settle_decrypted(engine);
 }
 
 }  // namespace phalanx::ipsec

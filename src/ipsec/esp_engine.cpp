@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Phalanx Authors
-#include "esp_stages.hpp"
+#include "phalanx/ipsec/esp_engine.hpp"
 
 #include <algorithm>
 #include <utility>
+
+#include "esp_stages.hpp"
 
 namespace phalanx::ipsec {
 
@@ -46,7 +48,7 @@ void EspEngine::decrypt(std::span<EspPacket> packets) noexcept {
 namespace {
 
 std::size_t collect(CbcRing& ring, std::span<EspPacket> out) noexcept {
-  const auto count = std::min<std::size_t>(ring.completed - ring.collected, out.size());
+  const auto count = std::min<std::size_t>(ring.settled - ring.collected, out.size());
   for (std::size_t i = 0; i < count; ++i) out[i] = ring.at(ring.collected++).packet;
   return count;
 }

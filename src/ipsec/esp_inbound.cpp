@@ -198,7 +198,7 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     op.algorithm = sa.algorithm_;
     op.body = packet.data + 16;
     op.body_bytes = packet.length - kFixed;
-    engine.prefetch_key(op.algorithm, op.key, op.body_bytes);
+    engine.prefetch_key_early(op, num_ops - 1);
     sa.window_.prefetch(packet.sequence);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     std::memcpy(op.nonce.data() + 4, packet.data + 8, 8);
@@ -208,6 +208,7 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   // Each packet is finished after the next one is decrypted: read at once, its header and tag would
   // still be in the store buffer, in stores too wide to forward from.
   for (std::size_t i = 0; i < num_ops; ++i) {
+    engine.prefetch_key_late(ops.data(), i, num_ops);
     open_op(engine, ops[i]);
     if (i != 0) verify_and_finish(engine, ops[i - 1]);
   }

@@ -34,13 +34,13 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     }
     Sealing sealing;
     if (!encapsulate<8, 4>(engine, packet, 16, sealing)) continue;
-    engine.prefetch_key(sa.algorithm_, sa.key_, sealing.body_bytes);
     auto& op = ops[num_ops++];
     op.packet = &packet;
     op.key = sa.key_;
     op.algorithm = sa.algorithm_;
     op.body = sealing.esp + 16;
     op.body_bytes = sealing.body_bytes;
+    engine.prefetch_key_early(op, num_ops - 1);
     const auto iv = __builtin_bswap64(sealing.iv);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     store64(op.nonce.data() + 4, iv);
@@ -50,6 +50,7 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   }
 
   for (std::size_t i = 0; i < num_ops; ++i) {
+    engine.prefetch_key_late(ops.data(), i, num_ops);
     const auto& op = ops[i];
     auto* tag = op.body + op.body_bytes;
     const auto gcm = engine.seal[static_cast<std::size_t>(op.algorithm)];

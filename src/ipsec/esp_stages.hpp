@@ -16,6 +16,11 @@
 namespace phalanx::ipsec {
 
 inline constexpr std::uint8_t kOuterHopLimit = 64;
+// When a key is asked for. Short packets need 5 to 10 lines of it: at once for the whole burst, for
+// the most misses under way. Long ones need 16, which for a burst is a whole first-level cache:
+// only so many packets before their turn.
+inline constexpr std::uint32_t kShortBody = 288;
+inline constexpr std::size_t kKeysAhead = 6;
 // 2^64 - 1 is kept free, so that the next number always exists.
 inline constexpr std::uint64_t kLastSequence64 = ~std::uint64_t{0} - 1;
 
@@ -65,29 +70,38 @@ inline void set_aad(AeadOp& op, const std::uint8_t* esp, bool esn,
 }
 
 // A CBC+HMAC packet while the multi-buffer manager has it, and until it is collected.
-struct CbcSlot {
+struct alignas(base::kCacheLine) CbcSlot {
   EspPacket packet;
-  std::uint8_t* esp = nullptr;   // ESP header
-  std::uint32_t body_bytes = 0;  // ciphertext without IV and ICV
-  std::array<std::uint8_t, 32> received_icv{};
-  std::array<std::uint8_t, 32> computed_icv{};
+  std::uint8_t* esp;         // ESP header
+  std::uint32_t body_bytes;  // ciphertext without IV and ICV
+  // Inbound with 64-bit numbers: the first bytes of the received ICV, in whose place the high half
+  // of the number stands meanwhile.
+  std::array<std::uint8_t, 4> icv_start;
 };
+static_assert(sizeof(CbcSlot) == base::kCacheLine);
+// Inbound: the computed ICV.
+using CbcTag = std::array<std::uint8_t, 32>;
 
 // The packets of one direction in the order in which they were submitted. The manager returns jobs
-// in that order too, so three positions tell all.
+// in that order too, so four positions tell all: collected <= settled <= completed <= submitted.
 struct CbcRing {
   static constexpr std::uint32_t kMask = EspEngine::kMaxPending - 1;
   static_assert((EspEngine::kMaxPending & kMask) == 0);
 
-  std::array<CbcSlot, EspEngine::kMaxPending> slots;
+  std::array<CbcSlot, EspEngine::kMaxPending> slots{};
+  std::array<CbcTag, EspEngine::kMaxPending> tags{};  // inbound only
   std::uint32_t submitted = 0;
-  std::uint32_t completed = 0;
+  std::uint32_t completed = 0;  // the manager is done with it
+  std::uint32_t settled = 0;    // it has its final verdict
   std::uint32_t collected = 0;
 
   [[nodiscard]] bool full() const noexcept {
     return submitted - collected == EspEngine::kMaxPending;
   }
   [[nodiscard]] CbcSlot& at(std::uint32_t position) noexcept { return slots[position & kMask]; }
+  [[nodiscard]] CbcTag& tag(const CbcSlot& slot) noexcept {
+    return tags[static_cast<std::size_t>(&slot - slots.data())];
+  }
 };
 
 struct EspEngine::Impl {
@@ -107,15 +121,22 @@ struct EspEngine::Impl {
 
   Impl(Manager one_shot_manager, Manager out_manager, Manager in_manager) noexcept;
 
-  // Asks the cache for the lines of a key that a packet needs.
-  void prefetch_key(EspAlgorithm algorithm, const void* key,
-                    std::size_t body_bytes) const noexcept {
-    if (algorithm == EspAlgorithm::ChaCha20Poly1305) {
-      __builtin_prefetch(key);
+  // For the burst's packet number `at`, when its key is known; and again before packet `at`'s turn.
+  void prefetch_key_early(const AeadOp& op, std::size_t at) const noexcept {
+    if (op.body_bytes <= kShortBody || at < kKeysAhead) prefetch_key(op);
+  }
+  void prefetch_key_late(const AeadOp* ops, std::size_t at, std::size_t num_ops) const noexcept {
+    if (at + kKeysAhead < num_ops && ops[at + kKeysAhead].body_bytes > kShortBody) {
+      prefetch_key(ops[at + kKeysAhead]);
+    }
+  }
+  void prefetch_key(const AeadOp& op) const noexcept {
+    if (op.algorithm == EspAlgorithm::ChaCha20Poly1305) {
+      __builtin_prefetch(op.key);
       return;
     }
     // AES-128, 192 and 256 have 10, 12 and 14 rounds.
-    key_lines.prefetch(key, 10 + 2 * static_cast<std::uint32_t>(algorithm), body_bytes);
+    key_lines.prefetch(op.key, 10 + 2 * static_cast<std::uint32_t>(op.algorithm), op.body_bytes);
   }
 };
 
@@ -130,9 +151,9 @@ struct EspStages {
   static void submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept;
   static void submit_decrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept;
   static void flush(Impl& engine) noexcept;
-  // A job of the manager is finished.
-  static void on_encrypted(Impl& engine, const IMB_JOB& job) noexcept;
-  static void on_decrypted(Impl& engine, const IMB_JOB& job) noexcept;
+  static void settle_encrypted(Impl& engine) noexcept;
+  static void settle_decrypted(Impl& engine) noexcept;
+  static void verify_and_finish(Impl& engine, CbcSlot& slot) noexcept;
 
   // ChaCha20-Poly1305; the tag is 16 bytes. False: the library refused.
   static bool chacha_seal(Impl& engine, const AeadOp& op, std::uint8_t* tag) noexcept;
