@@ -27,21 +27,6 @@ net::IpAddress destination_of(const ipsec::FlowKey& key) noexcept {
 
 }  // namespace
 
-PacketSide Worker::side_of(const ClearPacket& clear) const noexcept {
-  if (clear.own) return PacketSide::Own;
-  const auto role = tables_.ports[clear.port].role;
-  if (clear.from_tunnel) {
-    return role == PortRole::Both ? PacketSide::TunnelBoth : PacketSide::Tunnel;
-  }
-  switch (role) {
-    case PortRole::Private: return PacketSide::Private;
-    case PortRole::Both: return PacketSide::Both;
-    case PortRole::Public:
-    case PortRole::Cluster: break;
-  }
-  return PacketSide::Public;
-}
-
 base::BucketIndex Worker::bucket_of(const ClearPacket& clear) const noexcept {
   const auto source = source_of(clear.key);
   const auto destination = destination_of(clear.key);

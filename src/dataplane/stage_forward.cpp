@@ -78,7 +78,7 @@ void Worker::route_one(const ForwardPacket& forward, std::uint64_t number) noexc
     punt(packet, PuntReason::Local, forward.port, 0, forward.from_tunnel);
     return;
   }
-  if (!forward.policy_done && tables_.ports[target.port].is_public()) [[unlikely]] {
+  if (!forward.policy_done && port_views_[target.port].is_public) [[unlikely]] {
     back_to_policy(forward, target.port);
     return;
   }

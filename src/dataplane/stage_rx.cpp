@@ -94,7 +94,7 @@ void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) no
   if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
     capture_frame(packet);
   }
-  if (ethernet->destination != tables_.ports[port].mac) {
+  if (ethernet->destination != port_views_[port].mac) {
     if (!ethernet->destination.is_multicast()) [[unlikely]] {
       drop(packet, DropReason::NotOurMac);
       return;
@@ -121,8 +121,7 @@ void Worker::classify_ip(rte_mbuf* packet, std::uint8_t port, std::uint16_t l3_o
     drop(packet, DropReason::IpBadVersion);
     return;
   }
-  const bool public_port = tables_.ports[port].is_public();
-  if (public_port && view.protocol == net::kProtoEsp) {
+  if (port_views_[port].is_public && view.protocol == net::kProtoEsp) {
     const bool ours = view.version == 4
                           ? tables_.local.contains4(l3 + offsetof(net::Ipv4Header, destination))
                           : tables_.local.contains6(l3 + offsetof(net::Ipv6Header, destination));

@@ -36,6 +36,17 @@ Worker::Worker(WorkerSetup setup)
       flows_(setup_.limits.flow_cache_entries, setup_.flow_seed),
       held_(setup_.limits.hold_packets, setup_.limits.hold_packets_per_sa, tables_.sas->size()),
       tx_(tables_.ports.size()) {
+  for (std::size_t i = 0; i < tables_.ports.size(); ++i) {
+    const auto& port = tables_.ports[i];
+    auto& view = port_views_[i];
+    view.mac = port.mac;
+    view.is_public = port.is_public();
+    if (port.role == PortRole::Private) view.clear_side = PacketSide::Private;
+    if (port.role == PortRole::Both) {
+      view.clear_side = PacketSide::Both;
+      view.tunnel_side = PacketSide::TunnelBoth;
+    }
+  }
   const auto clear_side =
       std::find_if(tables_.ports.begin(), tables_.ports.end(), [](const Port& port) {
         return port.role == PortRole::Private || port.role == PortRole::Both;

@@ -146,6 +146,13 @@ class Worker {
     unsigned count = 0;
     std::uint64_t bytes = 0;
   };
+  // What each packet needs to know of its port, without the names and lists of Port.
+  struct PortView {
+    net::MacAddress mac;
+    bool is_public = false;
+    PacketSide clear_side = PacketSide::Public;   // of what came in there in clear
+    PacketSide tunnel_side = PacketSide::Tunnel;  // of what came out of an SA and leaves there
+  };
   // Counts one burst's packets of one port before they go to the shared counters.
   struct RxTally {
     std::uint8_t port = DeviceMap::kNone;
@@ -171,7 +178,11 @@ class Worker {
   FlowVerdict decide(const ClearPacket& clear) noexcept;
   FlowVerdict from_policy(std::uint32_t position, bool inbound) const noexcept;
   [[nodiscard]] base::BucketIndex bucket_of(const ClearPacket& clear) const noexcept;
-  [[nodiscard]] PacketSide side_of(const ClearPacket& clear) const noexcept;
+  [[nodiscard]] PacketSide side_of(const ClearPacket& clear) const noexcept {
+    if (clear.own) return PacketSide::Own;
+    const auto& port = port_views_[clear.port];
+    return clear.from_tunnel ? port.tunnel_side : port.clear_side;
+  }
 
   // stage_esp.cpp
   void process_esp_in() noexcept;
@@ -232,6 +243,7 @@ class Worker {
   bool submitted_ = false;  // this iteration gave packets to the multi-buffer manager
   bool capturing_ = false;
   CaptureFilter capture_filter_;
+  std::array<PortView, kMaxPorts> port_views_{};
   std::uint8_t private_port_ = 0;  // names the clear side in ICMP errors about tunnel packets
 
   // Work of the current iteration. Each list is emptied before it can overflow.
