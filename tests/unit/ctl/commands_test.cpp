@@ -7,8 +7,8 @@
 
 #include <filesystem>
 
-#include "../mgmt/temporary_directory.hpp"
 #include "fake_daemon.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace phalanx::ctl {
 namespace {

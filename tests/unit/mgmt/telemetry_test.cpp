@@ -17,7 +17,7 @@
 
 #include "file_descriptor.hpp"
 #include "phalanx/dpdk/eal.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace phalanx::mgmt {
 namespace {

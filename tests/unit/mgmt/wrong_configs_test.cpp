@@ -12,7 +12,7 @@
 #include <sstream>
 
 #include "phalanx/mgmt/config_loader.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace phalanx::mgmt {
 namespace {
