@@ -131,7 +131,7 @@ void EspStages::settle_decrypted(Impl& engine) noexcept {
 void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
   auto& ring = engine.out_ring;
   const auto first = ring.submitted;
-  std::array<CbcIvOp, EspEngine::kBurst> ivs;
+  std::array<CbcIvOp, EspEngine::kBurst> ivs{};
   std::size_t count = 0;
   for (auto* packet : packets) {
     auto& sa = *packet->out_sa;
