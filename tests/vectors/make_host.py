@@ -136,7 +136,11 @@ def make_ndp():
         ICMPv6ND_NS(tgt=PEER_LL), our_source)
     ndp("ns_our_probe", OUR_MAC, PEER_MAC, OUR6, PEER6, ICMPv6ND_NS(tgt=PEER6), our_source)
 
-    # RFC 4861 7.1.1 and 7.1.2, one broken rule each.
+
+def make_bad_ndp():
+    """RFC 4861 7.1.1 and 7.1.2, one broken rule each; then what is no business of ours."""
+    source = ICMPv6NDOptSrcLLAddr(lladdr=PEER_MAC)
+    target = ICMPv6NDOptDstLLAddr(lladdr=PEER_MAC)
     ndp("bad_ns_hop_limit", PEER_MAC, OUR6_GROUP_MAC, PEER6, OUR6_GROUP, ICMPv6ND_NS(tgt=OUR6),
         source, hlim=254)
     ndp("bad_ns_checksum", PEER_MAC, OUR6_GROUP_MAC, PEER6, OUR6_GROUP,
@@ -269,11 +273,13 @@ def error6(name, offending, icmp, src=OUR6, dst=PEER6):
         Raw(bytes(offending)[:1280 - 48]))
 
 
+FRAME = Ether(src=PEER_MAC, dst=OUR_MAC)
+
+
 def make_errors():
-    frame = Ether(src=PEER_MAC, dst=OUR_MAC)
     for name, size in (("short4", 10), ("full4", 520), ("long4", 521), ("big4", 1400)):
         packet = IP(src=PEER4, dst=INSIDE4, ttl=1, id=3) / UDP(sport=1000, dport=53) / payload(size)
-        add(f"err_{name}", frame / packet)
+        add(f"err_{name}", FRAME / packet)
         error4(f"err_{name}_time_exceeded", packet, ICMP(type=11, code=0))
         error4(f"err_{name}_no_route", packet, ICMP(type=3, code=0))
         error4(f"err_{name}_prohibited", packet, ICMP(type=3, code=13))
@@ -281,7 +287,7 @@ def make_errors():
         error4(f"err_{name}_too_big", packet, ICMP(type=3, code=4, nexthopmtu=1338))
     for name, size in (("short6", 10), ("full6", 1184), ("long6", 1185), ("big6", 1400)):
         packet = IPv6(src=PEER6, dst=INSIDE6, hlim=1) / UDP(sport=1000, dport=53) / payload(size)
-        add(f"err_{name}", frame / packet)
+        add(f"err_{name}", FRAME / packet)
         error6(f"err_{name}_time_exceeded", packet, ICMPv6TimeExceeded(code=0))
         error6(f"err_{name}_no_route", packet, ICMPv6DestUnreach(code=0))
         error6(f"err_{name}_prohibited", packet, ICMPv6DestUnreach(code=1))
@@ -289,88 +295,95 @@ def make_errors():
         error6(f"err_{name}_too_big", packet, ICMPv6PacketTooBig(mtu=1338))
 
     options = IP(src=PEER4, dst=INSIDE4, ttl=1, options=[IPOption_NOP()] * 4) / UDP() / payload(4)
-    add("err_options4", frame / options)
+    add("err_options4", FRAME / options)
     error4("err_options4_time_exceeded", options, ICMP(type=11, code=0))
     first = IP(src=PEER4, dst=INSIDE4, ttl=1, flags="MF") / UDP() / payload(16)
-    add("err_first_fragment4", frame / first)
+    add("err_first_fragment4", FRAME / first)
     error4("err_first_fragment4_time_exceeded", first, ICMP(type=11, code=0))
 
-    # What no error may be about.
-    add("quiet_later_fragment4", frame / IP(src=PEER4, dst=INSIDE4, ttl=1, frag=5) / payload(16))
-    add("quiet_later_fragment6", frame / IPv6(src=PEER6, dst=INSIDE6, hlim=1) /
+
+def make_quiet():
+    """What no error may be about."""
+    add("quiet_later_fragment4", FRAME / IP(src=PEER4, dst=INSIDE4, ttl=1, frag=5) / payload(16))
+    add("quiet_later_fragment6", FRAME / IPv6(src=PEER6, dst=INSIDE6, hlim=1) /
         IPv6ExtHdrFragment(offset=5, id=9, nh=17) / payload(16))
     inner = IP(src=INSIDE4, dst=PEER4) / UDP()
     for kind in (3, 4, 5, 11, 12, 41):
-        add(f"quiet_error4_{kind}", frame / IP(src=PEER4, dst=INSIDE4, ttl=1) / ICMP(type=kind) /
+        add(f"quiet_error4_{kind}", FRAME / IP(src=PEER4, dst=INSIDE4, ttl=1) / ICMP(type=kind) /
             Raw(bytes(inner)))
-    add("quiet_cut_icmp4", frame / IP(src=PEER4, dst=INSIDE4, ttl=1, proto=1))
+    add("quiet_cut_icmp4", FRAME / IP(src=PEER4, dst=INSIDE4, ttl=1, proto=1))
     inner = IPv6(src=INSIDE6, dst=PEER6) / UDP()
     for kind in (1, 2, 3, 4, 100, 127):
         body = bytes([kind, 0, 0, 0, 0, 0, 0, 0]) + bytes(inner)
-        add(f"quiet_error6_{kind}", frame / IPv6(src=PEER6, dst=INSIDE6, hlim=1, nh=58) / Raw(body))
-    add("quiet_error6_behind_options", frame / IPv6(src=PEER6, dst=INSIDE6, hlim=1) /
+        add(f"quiet_error6_{kind}", FRAME / IPv6(src=PEER6, dst=INSIDE6, hlim=1, nh=58) / Raw(body))
+    add("quiet_error6_behind_options", FRAME / IPv6(src=PEER6, dst=INSIDE6, hlim=1) /
         IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0" * 4)]) / ICMPv6TimeExceeded() /
         Raw(bytes(inner)))
     udp = UDP() / payload(4)
-    add("quiet_from_class_e", frame / IP(src="240.0.0.1", dst=INSIDE4, ttl=1) / udp)
-    add("quiet_from_loopback", frame / IP(src="127.0.0.1", dst=INSIDE4, ttl=1) / udp)
-    add("quiet_from_multicast", frame / IP(src="224.0.0.9", dst=INSIDE4, ttl=1) / udp)
-    add("quiet_from_unspecified", frame / IP(src="0.0.0.0", dst=INSIDE4, ttl=1) / udp)
-    add("quiet_from_broadcast", frame / IP(src="255.255.255.255", dst=INSIDE4, ttl=1) / udp)
-    add("quiet_from_subnet_broadcast", frame / IP(src="192.0.2.255", dst=INSIDE4, ttl=1) / udp)
-    add("quiet_from_us", frame / IP(src=OUR4, dst=INSIDE4, ttl=1) / udp)
-    add("quiet_to_multicast", frame / IP(src=PEER4, dst="239.1.2.3", ttl=1) / udp)
-    add("quiet_to_broadcast", frame / IP(src=PEER4, dst="255.255.255.255", ttl=1) / udp)
-    add("quiet_to_subnet_broadcast", frame / IP(src=PEER4, dst="10.1.0.255", ttl=1) / udp)
-    add("quiet_to_multicast6", frame / IPv6(src=PEER6, dst="ff0e::5", hlim=1) / udp)
-    add("quiet_from_multicast6", frame / IPv6(src="ff02::9", dst=INSIDE6, hlim=1) / udp)
+    add("quiet_from_class_e", FRAME / IP(src="240.0.0.1", dst=INSIDE4, ttl=1) / udp)
+    add("quiet_from_loopback", FRAME / IP(src="127.0.0.1", dst=INSIDE4, ttl=1) / udp)
+    add("quiet_from_multicast", FRAME / IP(src="224.0.0.9", dst=INSIDE4, ttl=1) / udp)
+    add("quiet_from_unspecified", FRAME / IP(src="0.0.0.0", dst=INSIDE4, ttl=1) / udp)
+    add("quiet_from_broadcast", FRAME / IP(src="255.255.255.255", dst=INSIDE4, ttl=1) / udp)
+    add("quiet_from_subnet_broadcast", FRAME / IP(src="192.0.2.255", dst=INSIDE4, ttl=1) / udp)
+    add("quiet_from_us", FRAME / IP(src=OUR4, dst=INSIDE4, ttl=1) / udp)
+    add("quiet_to_multicast", FRAME / IP(src=PEER4, dst="239.1.2.3", ttl=1) / udp)
+    add("quiet_to_broadcast", FRAME / IP(src=PEER4, dst="255.255.255.255", ttl=1) / udp)
+    add("quiet_to_subnet_broadcast", FRAME / IP(src=PEER4, dst="10.1.0.255", ttl=1) / udp)
+    add("quiet_to_multicast6", FRAME / IPv6(src=PEER6, dst="ff0e::5", hlim=1) / udp)
+    add("quiet_from_multicast6", FRAME / IPv6(src="ff02::9", dst=INSIDE6, hlim=1) / udp)
     add("quiet_link_broadcast", Ether(src=PEER_MAC, dst=BROADCAST) /
         IP(src=PEER4, dst=INSIDE4, ttl=1) / udp)
     add("quiet_link_multicast", Ether(src=PEER_MAC, dst="01:00:5e:01:02:03") /
         IP(src=PEER4, dst=INSIDE4, ttl=1) / udp)
 
-    # Addressed to us.
+
+def make_local():
+    """Addressed to us."""
     packet = IP(src=PEER4, dst=OUR4) / UDP(sport=9, dport=53) / payload(5)
-    add("local_udp4", frame / packet)
+    add("local_udp4", FRAME / packet)
     error4("local_udp4", packet, ICMP(type=3, code=3))
     packet = IP(src=PEER4, dst=OUR4) / TCP(sport=9, dport=80)
-    add("local_tcp4", frame / packet)
+    add("local_tcp4", FRAME / packet)
     error4("local_tcp4", packet, ICMP(type=3, code=3))
     packet = IP(src=PEER4, dst=OUR4, proto=89) / payload(20)
-    add("local_ospf4", frame / packet)
+    add("local_ospf4", FRAME / packet)
     error4("local_ospf4", packet, ICMP(type=3, code=2))
     packet = IPv6(src=PEER6, dst=OUR6) / UDP(sport=9, dport=53) / payload(5)
-    add("local_udp6", frame / packet)
+    add("local_udp6", FRAME / packet)
     error6("local_udp6", packet, ICMPv6DestUnreach(code=4))
     packet = IPv6(src=PEER6, dst=OUR6, nh=89) / payload(20)
-    add("local_ospf6", frame / packet)
+    add("local_ospf6", FRAME / packet)
     error6("local_ospf6", packet, ICMPv6ParamProblem(code=1, ptr=6))
     packet = (IPv6(src=PEER6, dst=OUR6) / IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 4)]) /
               IPv6ExtHdrDestOpt(nh=89, options=[PadN(optdata=b"\0" * 12)]) / payload(20))
-    add("local_ospf6_options", frame / packet)
+    add("local_ospf6_options", FRAME / packet)
     error6("local_ospf6_options", packet, ICMPv6ParamProblem(code=1, ptr=48))
     # Link-local to link-local: answered on the link, to the station that sent it.
     packet = IPv6(src=PEER_LL, dst=OUR_LL) / UDP(sport=9, dport=53) / payload(5)
-    add("local_udp6_link_local", frame / packet)
+    add("local_udp6_link_local", FRAME / packet)
     add("local_udp6_link_local_error", Ether(src=OUR_MAC, dst=PEER_MAC) /
         IPv6(src=OUR_LL, dst=PEER_LL, hlim=64) / ICMPv6DestUnreach(code=4) / Raw(bytes(packet)))
-    add("local_esp4", frame / IP(src=PEER4, dst=OUR4, proto=50) / payload(40))
-    add("local_ah4", frame / IP(src=PEER4, dst=OUR4, proto=51) / payload(40))
-    add("local_esp6", frame / IPv6(src=PEER6, dst=OUR6, nh=50) / payload(40))
-    add("local_no_next6", frame / IPv6(src=PEER6, dst=OUR6, nh=59))
+    add("local_esp4", FRAME / IP(src=PEER4, dst=OUR4, proto=50) / payload(40))
+    add("local_ah4", FRAME / IP(src=PEER4, dst=OUR4, proto=51) / payload(40))
+    add("local_esp6", FRAME / IPv6(src=PEER6, dst=OUR6, nh=50) / payload(40))
+    add("local_no_next6", FRAME / IPv6(src=PEER6, dst=OUR6, nh=59))
     add("local_udp4_broadcast", Ether(src=PEER_MAC, dst=BROADCAST) /
         IP(src=PEER4, dst="192.0.2.255") / UDP() / payload(5))
     add("local_udp6_all_nodes", Ether(src=PEER_MAC, dst=ALL_NODES_MAC) /
         IPv6(src=PEER6, dst=ALL_NODES) / UDP() / payload(5))
-    add("local_udp4_from_us", frame / IP(src=OUR4, dst=OUR4) / UDP() / payload(5))
+    add("local_udp4_from_us", FRAME / IP(src=OUR4, dst=OUR4) / UDP() / payload(5))
 
 
 def main():
     make_arp()
     make_ndp()
+    make_bad_ndp()
     make_mld()
     make_echo()
     make_errors()
+    make_quiet()
+    make_local()
     print("# SPDX-License-Identifier: Apache-2.0")
     print("# Copyright 2026 The Phalanx Authors")
     print("# Made by make_host.py with scapy; name, then the frame (l3_: the IP packet).")
