@@ -64,6 +64,10 @@ void Worker::process_esp_in() noexcept {
 void Worker::finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept {
   for (auto& entry : packets) {
     if (entry.verdict == ipsec::EspVerdict::Done) [[likely]] {
+      if (must_queue(entry.in_sa->index())) [[unlikely]] {
+        hold(entry, true);
+        continue;
+      }
       if (capturing_) [[unlikely]]
         capture_sa(entry, entry.in_sa->index());
       auto* packet = mbuf_of(entry);
@@ -79,7 +83,23 @@ void Worker::finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept {
   }
 }
 
+// Packets of an SA whose earlier ones wait for a lease wait with them, so that their order stays.
+void Worker::queue_behind_held() noexcept {
+  unsigned left = 0;
+  for (unsigned i = 0; i < esp_out_.count; ++i) {
+    const auto entry = esp_out_.items[i];
+    if (must_queue(entry.out_sa->index())) {
+      hold(entry, false);
+    } else {
+      esp_out_.items[left++] = entry;
+    }
+  }
+  esp_out_.count = left;
+}
+
 void Worker::process_esp_out() noexcept {
+  if (!held_.empty() && !releasing_) [[unlikely]]
+    queue_behind_held();
   if (esp_out_.count == 0) return;
   if (capturing_) [[unlikely]] {
     for (const auto& entry : esp_out_.span()) capture_sa(entry, entry.out_sa->index());
@@ -163,6 +183,7 @@ void Worker::retry_held() noexcept {
   const auto now = setup_.clock->now();
   if (version == seen_lease_version_ && held_.front().deadline > now) return;
   seen_lease_version_ = version;
+  releasing_ = true;
   // One round: what has to wait again goes to the end, so that the order of each SA stays.
   for (auto left = held_.size(); left > 0; --left) {
     auto entry = held_.pop();
@@ -186,6 +207,7 @@ void Worker::retry_held() noexcept {
     }
   }
   run_lists();
+  releasing_ = false;
 }
 
 void Worker::pass_raises() noexcept {

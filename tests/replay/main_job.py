@@ -31,6 +31,14 @@ import tshark
 SCAPY_PACKETS = 2000
 
 
+def roomy(config):
+    """A pcap port delivers thousands of packets in the first milliseconds of an SA's life, before
+    the disk has taken its first larger lease: room for them to wait, and buffers to do it in."""
+    config.settings["eal"]["memory_mb"] = 256
+    config.settings["limits"].update(mbufs=32768, hold_packets=16384, hold_packets_per_sa=4096)
+    return config
+
+
 def rate(path, payload_bytes):
     """Gbit/s of inner packets between the first and the last packet that left by a pcap port."""
     times = [at for at, _ in pcap.read_timed(path)]
@@ -51,7 +59,7 @@ def forwarded(packets, hops):
 
 def encrypt(bench, tunnel, frames):
     """Step 1: returns (table row, ESP frames)."""
-    result = bench.run(topology.left_gateway(bench, tunnel), {"private": frames})
+    result = bench.run(roomy(topology.left_gateway(bench, tunnel)), {"private": frames})
     check_drops(result)
     for sa in tunnel.sas_to_right:
         check_sequences(result.packets("public"), sa.spi)
@@ -64,7 +72,7 @@ def encrypt(bench, tunnel, frames):
 
 def decrypt(bench, tunnel, step, esp_frames, wanted):
     """Steps 2 and 3: returns the table row."""
-    result = bench.run(topology.right_gateway(bench, tunnel, replay_window=1024),
+    result = bench.run(roomy(topology.right_gateway(bench, tunnel, replay_window=1024)),
                        {"public": esp_frames})
     check_drops(result)
     check_packets(result.packets("private"), wanted, step)

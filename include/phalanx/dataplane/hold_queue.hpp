@@ -26,6 +26,8 @@ class HoldQueue {
 
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  // Whether packets of this SA wait: later ones must queue behind them.
+  [[nodiscard]] bool waits(std::uint32_t sa) const noexcept { return per_sa_[sa] != 0; }
   // False when it is full, or the SA has its share.
   [[nodiscard]] bool push(const Entry& entry) noexcept;
   // Oldest first. Not on an empty queue.

@@ -192,6 +192,10 @@ class Worker {
   void finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept;
   void too_big(const ipsec::EspPacket& packet) noexcept;
   void hold(const ipsec::EspPacket& packet, bool inbound) noexcept;
+  [[nodiscard]] bool must_queue(std::uint32_t sa) const noexcept {
+    return !held_.empty() && !releasing_ && held_.waits(sa);
+  }
+  void queue_behind_held() noexcept;
   void retry_held() noexcept;
   void pass_raises() noexcept;
 
@@ -240,6 +244,7 @@ class Worker {
   FlowCache flows_;
   HoldQueue held_;
   std::uint64_t seen_lease_version_ = 0;
+  bool releasing_ = false;  // held packets are on their way out
   bool submitted_ = false;  // this iteration gave packets to the multi-buffer manager
   bool capturing_ = false;
   CaptureFilter capture_filter_;
