@@ -5,7 +5,7 @@
 1 to 1400 bytes, and a TCP transfer both ways whose SHA-256 matches.
 
    host namespace              gateway namespace                       User Mode Linux
-   10.79.0.2 -- eth0 === priv0 -- phalanxd -- uml0 (tap) === vec0 -- 192.0.2.2, 2001:db8::2
+   10.79.0.2 -- eth0 === priv0 -- phalanxd -- uml0 ======== vec0 -- 192.0.2.2, 2001:db8::2
    10.80.N.1, fd80:N::1                                              10.81.N.1, fd81:N::1
 """
 
@@ -24,10 +24,10 @@ import tempfile
 import time
 
 import uml_cases  # first: it finds tools/lab
+import checks
 import config_writer
 import counters
 import daemon
-import live
 import netns
 import pcap
 import uml
@@ -36,16 +36,19 @@ from uml_server import blob
 
 LARGEST_PING = 1400
 IN_FLIGHT = 16
-REPLY_SECONDS = 3.0
+ATTEMPTS = 3
+REPLY_SECONDS = 2.0  # without any answer before what is missing is sent again
 TRANSFER_BYTES = 150_000
 ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
 
 
 class Pinger:
-    """Echo requests of many sizes from one address to another, a few in flight at a time."""
+    """Echo requests of many sizes from one address to another, a few in flight at a time. What is
+    not answered is sent again."""
 
     def __init__(self, case):
         self.case = case
+        self.sent = self.answered = 0
         family = socket.AF_INET if case.inner == 4 else socket.AF_INET6
         protocol = socket.IPPROTO_ICMP if case.inner == 4 else socket.IPPROTO_ICMPV6
         self.socket = socket.socket(family, socket.SOCK_RAW, protocol)
@@ -62,6 +65,7 @@ class Pinger:
         if self.case.inner == 4:  # for ICMPv6 the kernel does it
             checksum = struct.pack("!H", pcap.internet_checksum(message))
             message = message[:2] + checksum + message[4:]
+        self.sent += 1
         self.socket.sendto(message, (self.case.peer_address, 0))
 
     def receive(self):
@@ -74,24 +78,37 @@ class Pinger:
             return None
         if message[8:] != self.data(size):
             raise netns.LabError(f"echo of {size} bytes came back changed")
+        self.answered += 1
         return size
 
-    def run(self, sizes):
+    def answers(self):
+        """True when a message comes in time."""
+        return bool(select.select([self.socket], [], [], REPLY_SECONDS)[0])
+
+    def attempt(self, sizes):
         """Returns the sizes that were not answered."""
-        waiting, todo = set(), list(reversed(sizes))
-        deadline = time.monotonic() + REPLY_SECONDS
+        missing, waiting, todo = set(), set(), list(reversed(sizes))
         while todo or waiting:
             while todo and len(waiting) < IN_FLIGHT:
                 waiting.add(todo[-1])
                 self.send(todo.pop())
-            if not select.select([self.socket], [], [], deadline - time.monotonic())[0]:
-                break
-            size = self.receive()
-            if size in waiting:
-                waiting.discard(size)
-                deadline = time.monotonic() + REPLY_SECONDS
+            if self.answers():
+                waiting.discard(self.receive())
+                continue
+            missing |= waiting
+            waiting.clear()
+            if self.sent - self.answered > 2 * IN_FLIGHT:
+                break  # this is no accident: the others need not be tried
+        return sorted(missing | set(todo))
+
+    def run(self, sizes):
+        """Returns the sizes that none of a few attempts had an answer to."""
+        for _ in range(ATTEMPTS):
+            sizes = self.attempt(sizes)
+        while self.answered < self.sent and self.answers():
+            self.receive()  # late, not lost
         self.socket.close()
-        return sorted(waiting | set(todo))
+        return sizes
 
 
 def transfer(case):
@@ -114,11 +131,12 @@ def transfer(case):
 
 
 def check_case(case, sizes):
-    """None or what went wrong."""
-    lost = Pinger(case).run(sizes)
-    if lost:
-        return f"{len(lost)} pings unanswered, of {lost[:10]} bytes"
-    return transfer(case)
+    """(None or what went wrong, pings lost)."""
+    pinger = Pinger(case)
+    missing = pinger.run(sizes)
+    problem = (f"{len(missing)} pings unanswered, of {missing[:10]} bytes" if missing else
+               transfer(case))
+    return problem, pinger.sent - pinger.answered
 
 
 def gateway_config(lab, folder, cases):
@@ -159,7 +177,7 @@ def build(lab, cases):
 
 
 def run(folder, cases, sizes):
-    checks = live.Checks("uml")
+    results = checks.Checks("uml")
     with netns.Lab("plx") as lab:
         gateway, host = build(lab, cases)
         peer = uml.Peer(lab, gateway, "uml0", uml_cases.peer_commands(cases), uml_cases.PEER_MAC,
@@ -173,18 +191,20 @@ def run(folder, cases, sizes):
             enter_namespace(host.name)
             # The peer is one CPU; two cases at once keep it busy while one waits for the other.
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                for case, problem in zip(cases, pool.map(lambda c: check_case(c, sizes), cases)):
-                    checks.add(case.name, problem)
+                outcomes = pool.map(lambda case: check_case(case, sizes), cases)
+                for case, (problem, lost) in zip(cases, outcomes):
+                    results.add(case.name, problem)
+                    results.lost += lost
             totals = counters.wait_quiet(running, 1)
             # Not forwardable: what a kernel sends to multicast groups of its link.
-            checks.add(f"gateway balances, drops {totals.drops}",
+            results.add(f"gateway balances, drops {totals.drops}",
                        None if totals.missing == 0 and set(totals.drops) <= {"not_forwardable"}
                        else totals)
             status, _ = running.stop()
-            checks.add("gateway stops", None if status == 0 else running.log()[-2000:])
+            results.add("gateway stops", None if status == 0 else running.log()[-2000:])
         finally:
             running.kill()
-    return checks
+    return results
 
 
 def main():

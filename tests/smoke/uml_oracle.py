@@ -4,7 +4,9 @@
 """The lab checked without the gateway: a Linux kernel answers pings that scapy encrypted, for
 every tunnel of the matrix, and scapy opens the answers.
 
-  this process --- AF_PACKET on uml0 --- tap --- vec0, Linux peer
+  this process --- AF_PACKET on uml0 === vec0, Linux peer
+
+An unanswered ping is sent again, as ping(8) would, with the next sequence number.
 """
 
 import ctypes
@@ -15,6 +17,7 @@ import sys
 import time
 
 import uml_cases  # first: it finds tools/lab
+import checks
 import esp_oracle
 import netns
 import pcap
@@ -24,6 +27,7 @@ from scapy.layers.inet import ICMP, IP  # pylint: disable=wrong-import-order
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
 
 SIZES = (0, 1, 15, 16, 17, 500, 1400)
+ATTEMPTS = 3
 _CLONE_NEWNET = 0x40000000
 
 
@@ -69,25 +73,48 @@ def receive(link, spi, seconds=2.0):
     return None
 
 
-def check(link, case):
-    """Returns what is wrong, or None. With ESN both numbers start at the kernel's own 1."""
-    for count, size in enumerate(SIZES, start=1):
-        inner, payload = echo_request(case, size)
-        link.send(pcap.ether(uml_cases.PEER_MAC, uml_cases.GATEWAY_MAC,
-                             esp_oracle.seal(case.to_peer, inner, count)))
-        answer = receive(link, case.to_gateway.spi)
-        if answer is None:
-            return f"no answer to {size} bytes"
-        opened = esp_oracle.open_packet(case.to_gateway, answer)
-        if opened.sequence != count or not is_echo_reply(case, opened.inner, size, payload):
-            return f"wrong answer to {size} bytes"
-    return None
+class Exchange:
+    """The pings of one case. With ESN both ends' numbers start at 1, the kernel's too."""
+
+    def __init__(self, link, case):
+        self.link = link
+        self.case = case
+        self.sent = self.answered = self.sequence = 0
+
+    def attempt(self, size):
+        """True when answered; raises when the answer is wrong."""
+        inner, payload = echo_request(self.case, size)
+        self.sent += 1
+        self.link.send(pcap.ether(uml_cases.PEER_MAC, uml_cases.GATEWAY_MAC,
+                                  esp_oracle.seal(self.case.to_peer, inner, self.sent)))
+        while (packet := receive(self.link, self.case.to_gateway.spi)) is not None:
+            self.answered += 1
+            opened = esp_oracle.open_packet(self.case.to_gateway, packet)
+            if not self.sequence < opened.sequence <= self.sent:
+                raise esp_oracle.OracleError(
+                    f"number {opened.sequence} after {self.sequence}, {self.sent} sent")
+            self.sequence = opened.sequence
+            if is_echo_reply(self.case, opened.inner, size, payload):
+                return True
+            if self.sequence == self.sent:  # else it may be a late one, to a ping given up
+                raise esp_oracle.OracleError(f"wrong answer to {size} bytes")
+        return False
+
+    def run(self):
+        """Returns what is wrong, or None."""
+        try:
+            for size in SIZES:
+                if not any(self.attempt(size) for _ in range(ATTEMPTS)):
+                    return f"no answer to {size} bytes"
+        except esp_oracle.OracleError as error:
+            return str(error)
+        return None
 
 
 def main():
     netns.require_root_and("ip", "ethtool", "linux.uml")
     cases = uml_cases.make_cases()
-    failed = 0
+    results = checks.Checks("uml_oracle")
     with netns.Lab("plx") as lab:
         gateway = lab.namespace("gw")
         peer = uml.Peer(lab, gateway, "uml0",
@@ -98,12 +125,10 @@ def main():
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as link:
             link.bind(("uml0", 3))
             for case in cases:
-                problem = check(link, case)
-                if problem:
-                    failed += 1
-                    print(f"uml_oracle: {case.name}: {problem}")
-    print(f"uml_oracle: {len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+                exchange = Exchange(link, case)
+                results.add(case.name, exchange.run())
+                results.lost += exchange.sent - exchange.answered
+    return results.summary()
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def totals(daemon):
     return Totals(**sums)
 
 
-def wait_quiet(daemon, rx_packets, seconds=20.0):
+def wait_quiet(daemon, rx_packets, seconds=60.0):
     """Until that many packets came in and nothing changes any more; returns the totals."""
     deadline = time.monotonic() + seconds
     before, calm = None, 0

@@ -72,7 +72,7 @@ class Daemon:
     def failure(self, what):
         return netns.LabError(f"{self.config.name}: {what}\n{self.log()[-4000:]}")
 
-    def wait_ready(self, seconds=20.0):
+    def wait_ready(self, seconds=60.0):
         """Until the workers run and telemetry answers our own commands."""
         deadline = time.monotonic() + seconds
         while True:

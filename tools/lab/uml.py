@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Phalanx Authors
-"""A whole Linux kernel with its own ESP, as a process: User Mode Linux on a tap device.
+"""A whole Linux kernel with its own ESP, as a process: User Mode Linux on a veth pair.
 
-    peer = uml.Peer(lab, namespace, "uml0", commands, mtu=1600)   # commands: ip(8) batch lines
+    peer = uml.Peer(lab, namespace, "uml0", commands, mac)   # commands: ip(8) batch lines
     peer.wait_ready()
     ...                                                           # its interface is vec0
     peer.stop()
+
+It reads its end of the pair through a packet socket. Not a tap device, though UML can: a tap
+device signals a frame (SIGIO) before it says that there is one (epoll), so that UML, which looks
+once for each signal, on a second CPU finds nothing and leaves the frame until the next one comes.
 """
 
 import os
@@ -25,9 +29,10 @@ _MEMORY = "256M"
 
 
 class Peer:
-    """Boots on construction, in the background. The tap device is made here, in the namespace."""
+    """Boots on construction, in the background. Both ends of the link are made here: `interface`
+    in the namespace, and the other in one of its own, where no other kernel answers."""
 
-    def __init__(self, lab, namespace, tap, commands, mac, mtu=1500):
+    def __init__(self, lab, namespace, interface, commands, mac, mtu=1500):
         # pylint: disable=too-many-arguments,too-many-positional-arguments,consider-using-with
         if not shutil.which(_PROGRAM):
             raise netns.LabError("user-mode-linux is not installed")
@@ -36,16 +41,17 @@ class Peer:
         (self.folder / "commands.batch").write_text("\n".join(commands) + "\n", encoding="ascii")
         shutil.copy(HERE / "uml_server.py", self.folder / "server.py")
         shutil.copy(HERE / "uml_init", self.folder / "init")
-        namespace.ip("tuntap", "add", "dev", tap, "mode", "tap")
-        namespace.ip("link", "set", tap, "mtu", str(mtu))
-        namespace.quiet_interface(tap)
+        inside = lab.namespace(f"{interface}-peer")
+        lab.veth(namespace, interface, inside, "vec0", mtu)
+        namespace.quiet_interface(interface)
+        inside.quiet_interface("vec0")
         self.console = self.folder / "console"
         environment = dict(os.environ, HOME=str(self.folder))
         self.process = subprocess.Popen(
-            namespace.argv(
+            inside.argv(
                 _PROGRAM, f"mem={_MEMORY}", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
                 f"init={self.folder}/init", f"lab={self.folder}", f"uml_dir={self.folder}",
-                f"vec0:transport=tap,ifname={tap},mac={mac},depth=128,gro=0,mtu={mtu}",
+                f"vec0:transport=raw,ifname=vec0,mac={mac},depth=128,gro=0,mtu={mtu}",
                 "con=null", "con0=null,fd:1"),
             stdin=subprocess.DEVNULL, stdout=self.console.open("wb"), stderr=subprocess.STDOUT,
             env=environment, start_new_session=True)
@@ -54,7 +60,7 @@ class Peer:
     def output(self):
         return self.console.read_text(encoding="utf-8", errors="replace")
 
-    def wait_ready(self, seconds=30.0):
+    def wait_ready(self, seconds=120.0):
         """Until the peer's server listens; says what the console said otherwise."""
         deadline = time.monotonic() + seconds
         while "uml: serving" not in self.output():
