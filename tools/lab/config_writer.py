@@ -2,7 +2,24 @@
 # Copyright 2026 The Phalanx Authors
 """Writes phalanxd configuration files from Python values, and the tests' usual gateway."""
 
+import functools
 import os
+import pathlib
+import tempfile
+
+
+@functools.cache
+def _memory():
+    """A folder in memory that goes when this process ends. State lives there: when a build next door
+    keeps the disk busy, a lease takes longer to become durable than packets are held for it, and
+    they are dropped, as they should be, but not what tests are about."""
+    # pylint: disable=consider-using-with
+    return tempfile.TemporaryDirectory(prefix="plx-state-", dir="/dev/shm")
+
+
+def _state_dir(folder):
+    """The same for the same folder, so that gateways find what those before them left."""
+    return str(pathlib.Path(_memory().name) / str(folder).strip("/").replace("/", "-"))
 
 
 def _value(value, indent):
@@ -35,11 +52,12 @@ class GatewayConfig:
     """A gateway's settings, built step by step; `settings` may be changed directly as well."""
 
     def __init__(self, name, folder, workers=1):
-        """folder: where state and command socket live. One worker shares CPU 0 with the control
-        thread; it sleeps when idle, as labs on few cores need."""
+        """folder: where the command socket lives; it names the state, too. One worker shares CPU 0
+        with the control thread; it sleeps when idle, as labs on few cores need."""
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         self.settings = {
             "version": 1,
-            "node": {"id": 1, "name": name, "state_dir": f"{folder}/state",
+            "node": {"id": 1, "name": name, "state_dir": _state_dir(folder),
                      "run_dir": f"{folder}/run"},
             "eal": {"memory_mb": 128, "hugepages": False, "pci": False, "file_prefix": name},
             "control": {"cpu": 0},
