@@ -36,13 +36,16 @@ base::BucketIndex Worker::bucket_of(const ClearPacket& clear) const noexcept {
     return hash.flow(source, destination, clear.key.protocol, clear.key.source_port,
                      clear.key.destination_port);
   }
+  if (const auto identifier = net::echo_identifier(clear.view, clear.l3)) {
+    return hash.icmp(source, destination, *identifier);
+  }
   return hash.other(source, destination, clear.key.protocol);
 }
 
 void Worker::process_clear() noexcept {
   for (auto& clear : clear_.span()) {
     clear.key = ipsec::make_flow_key(clear.view, clear.l3);
-    clear.key.zero = static_cast<std::uint8_t>(side_of(clear));
+    clear.key.side = static_cast<std::uint8_t>(side_of(clear));
     clear.hash = flows_.hash(clear.key);
     flows_.prefetch(clear.hash);
   }
@@ -128,7 +131,9 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
 }
 
 void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {
-  counters_.clear_bucket_packets[verdict.bucket.value()].add(1);
+  // Fragments of one flow share its verdict, but each datagram has a bucket of its own.
+  const auto bucket = clear.view.fragment ? bucket_of(clear) : verdict.bucket;
+  counters_.clear_bucket_packets[bucket.value()].add(1);
   switch (verdict.action) {
     case FlowAction::Protect: protect(clear, *verdict.sa); return;
     case FlowAction::Bypass: {

@@ -17,7 +17,7 @@ class OutboundSa;
 
 namespace phalanx::dataplane {
 
-// Where a clear packet stands when its policy is looked up; kept in FlowKey::zero, as the same
+// Where a clear packet stands when its policy is looked up; kept in FlowKey::side, as the same
 // packet may be judged differently on different sides.
 enum class PacketSide : std::uint8_t {
   Private = 0,     // came in clear by a private port: outbound SPD

@@ -7,23 +7,27 @@
 #include <cstring>
 #include <type_traits>
 
+#include "phalanx/net/icmp.hpp"
 #include "phalanx/net/ip.hpp"
 #include "phalanx/net/packet_parser.hpp"
 
 namespace phalanx::ipsec {
 
-// What a policy is chosen by (RFC 4301 4.4.1.1), as the packet carries it. No padding: comparable
-// with memcmp, usable as a cache key byte for byte. IPv4 addresses stand in the first four bytes.
+// What a policy is chosen by (RFC 4301 4.4.1.1), as the packet carries it, and what else makes a
+// flow. No padding: comparable with memcmp, usable as a cache key byte for byte. IPv4 addresses
+// stand in the first four bytes.
 struct FlowKey {
   std::array<std::uint8_t, 16> source{};
   std::array<std::uint8_t, 16> destination{};
-  std::uint16_t source_port = 0;  // host order; 0 without ports
+  // Host order. Without ports 0; in an ICMP echo message source_port is the identifier and
+  // destination_port 1, which tell flows apart and are no ports: has_ports stays 0.
+  std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   std::uint8_t protocol = 0;
   std::uint8_t family = 4;  // 4 or 6
   std::uint8_t has_ports =
-      0;  // 0: no port protocol, a non-initial fragment, or cut before the ports
-  std::uint8_t zero = 0;
+      0;                  // 0: no port protocol, a non-initial fragment, or cut before the ports
+  std::uint8_t side = 0;  // free for whoever keeps keys of several places; make_flow_key leaves 0
 
   friend bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
     return std::memcmp(&a, &b, sizeof(FlowKey)) == 0;
@@ -47,6 +51,10 @@ static_assert(sizeof(FlowKey) == 40 && std::is_trivially_copyable_v<FlowKey> &&
     key.source_port = view.source_port;
     key.destination_port = view.destination_port;
     key.has_ports = 1;
+  }
+  if (const auto identifier = net::echo_identifier(view, ip)) {
+    key.source_port = *identifier;
+    key.destination_port = 1;
   }
   key.protocol = view.protocol;
   key.family = view.version;

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "phalanx/base/endian.hpp"
 #include "phalanx/net/address.hpp"
+#include "phalanx/net/packet_parser.hpp"
 
 namespace phalanx::net {
 
@@ -63,6 +65,24 @@ inline constexpr std::uint8_t kIcmpv6UnrecognizedNextHeader = 1;
 // Whether an ICMP message of this type reports an error. RFC 1122 3.2.2: no error about an error;
 // what is neither query nor reply of IPv4 counts as one.
 [[nodiscard]] bool is_icmp_error(Family family, std::uint8_t type) noexcept;
+
+// The identifier (host order) of an echo request or reply of either ICMP: what both directions of
+// an exchange share. nullopt for other messages, later fragments, and what is cut before the
+// identifier. `ip`: first byte of the packet that parse_ip_packet found good.
+[[nodiscard]] inline std::optional<std::uint16_t> echo_identifier(const IpView& view,
+                                                                  const std::uint8_t* ip) noexcept {
+  const bool v4 = view.protocol == kProtoIcmp && view.version == 4;
+  const bool v6 = view.protocol == kProtoIcmpv6 && view.version == 6;
+  if ((!v4 && !v6) || !view.first_fragment) return std::nullopt;
+  constexpr int kThroughIdentifier = offsetof(IcmpHeader, word_low);
+  if (view.total_length - view.l4_offset < kThroughIdentifier) return std::nullopt;
+  const auto* message = ip + view.l4_offset;
+  const auto type = *message;
+  const bool echo = v4 ? type == kIcmpEchoRequest || type == kIcmpEchoReply
+                       : type == kIcmpv6EchoRequest || type == kIcmpv6EchoReply;
+  if (!echo) return std::nullopt;
+  return base::wire_at<base::be16>(message + offsetof(IcmpHeader, word_high))->host();
+}
 
 // An ICMP error as it goes out.
 struct IcmpError {

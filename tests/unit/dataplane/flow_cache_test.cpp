@@ -67,9 +67,9 @@ TEST(FlowCache, KeepsSidesApart) {
   FlowCache cache(256, 3);
   std::mt19937_64 random(3);
   auto key = random_key(random, 4);
-  key.zero = static_cast<std::uint8_t>(PacketSide::Private);
+  key.side = static_cast<std::uint8_t>(PacketSide::Private);
   cache.insert(key, cache.hash(key), verdict_with(1));
-  key.zero = static_cast<std::uint8_t>(PacketSide::Public);
+  key.side = static_cast<std::uint8_t>(PacketSide::Public);
   EXPECT_EQ(cache.lookup(key, cache.hash(key)), nullptr);
 }
 

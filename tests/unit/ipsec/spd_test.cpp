@@ -147,6 +147,22 @@ TEST(FlowKey, IsMadeOfWhatThePacketCarries) {
   EXPECT_EQ(key_later.source_port, 0);
 }
 
+TEST(FlowKey, TellsEchoMessagesApartByTheirIdentifier) {
+  const auto key_of = [](std::uint8_t type, std::uint16_t identifier) {
+    auto packet = test::build({.family = 4, .protocol = 1, .payload_bytes = 8});
+    packet[20] = type;
+    packet[24] = static_cast<std::uint8_t>(identifier >> 8);
+    packet[25] = static_cast<std::uint8_t>(identifier);
+    return make_flow_key(net::parse_ip_packet(std::as_bytes(std::span(packet))), packet.data());
+  };
+  EXPECT_EQ(key_of(8, 0x1234).source_port, 0x1234);
+  EXPECT_EQ(key_of(8, 0x1234).has_ports, 0);
+  EXPECT_EQ(key_of(8, 0x1234), key_of(0, 0x1234));
+  EXPECT_NE(key_of(8, 0x1234), key_of(8, 0x1235));
+  EXPECT_EQ(key_of(3, 0x1234), key_of(3, 0x1235));  // unreachable: no identifier there
+  EXPECT_NE(key_of(8, 0), key_of(3, 0));
+}
+
 TEST(FlowKey, HashDependsOnEachByteAndOnTheSeed) {
   const auto base_key = flow("10.2.0.7", "10.1.0.9", 17, 4000, 5000);
   std::set<std::uint64_t> hashes = {hash_flow_key(base_key, 1), hash_flow_key(base_key, 2)};

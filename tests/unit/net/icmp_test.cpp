@@ -62,6 +62,43 @@ TEST(Icmp, EchoReplyCarriesItsIdentification) {
   EXPECT_EQ(out[5], std::byte{0xcd});
 }
 
+TEST(Icmp, FindsTheIdentifierOfEchoMessages) {
+  struct Row {
+    const char* what;
+    const char* packet;  // IP header, then ICMP
+    std::optional<std::uint16_t> identifier;
+  };
+  const Row rows[] = {
+      {"request", "4500001c000000004001f6ddc0000201c00002020800000012340000", 0x1234},
+      {"reply", "4500001c000000004001f6ddc0000201c00002020000000012340000", 0x1234},
+      {"unreachable", "4500001c000000004001f6ddc0000201c00002020300000012340000", std::nullopt},
+      {"cut after the identifier", "4500001a000000004001f6dfc0000201c0000202080000001234", 0x1234},
+      {"cut before", "45000019000000004001f6e0c0000201c00002020800000012", std::nullopt},
+      {"first fragment", "4500001c000020004001d6ddc0000201c00002020800000012340000", 0x1234},
+      {"later one", "4500001c000000034001f6dac0000201c00002020800000012340000", std::nullopt},
+      {"ICMPv6 in IPv4", "4500001c00000000403af6a4c0000201c00002028000000012340000", std::nullopt},
+      {"ICMPv6 request",
+       "6000000000083a40fd710001000000000000000000000002fd71000200000000000000000000000280000000"
+       "abcd0001",
+       0xabcd},
+      {"ICMPv6 reply",
+       "6000000000083a40fd710001000000000000000000000002fd71000200000000000000000000000281000000"
+       "abcd0001",
+       0xabcd},
+      {"ICMPv6 solicitation",
+       "6000000000083a40fd710001000000000000000000000002fd71000200000000000000000000000287000000"
+       "abcd0001",
+       std::nullopt},
+  };
+  for (const auto& row : rows) {
+    const ExactBuffer packet(test::unhex(row.packet));
+    const auto view = parse_ip_packet(packet.bytes());
+    ASSERT_EQ(view.fault, IpFault::Ok) << row.what;
+    const auto* ip = reinterpret_cast<const std::uint8_t*>(packet.bytes().data());
+    EXPECT_EQ(echo_identifier(view, ip), row.identifier) << row.what;
+  }
+}
+
 TEST(Icmp, NoticesWrongChecksums) {
   const auto v4 = [](const std::string& name) {
     return icmp_checksum_ok(*parse_ip("192.0.2.9"), *parse_ip("192.0.2.1"),
