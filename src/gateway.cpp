@@ -42,10 +42,12 @@ std::optional<control::StateOwner> owner_of(const std::string& user) {
 }
 
 std::string describe(const ipsec::SaStoreFailure& failure, const mgmt::Config& config) {
-  const auto position = failure.position;
-  const auto name = position < config.sas.size() ? config.sas[position].name : std::string("?");
-  return "SA " + name + " cannot be installed, fault " +
-         std::to_string(static_cast<int>(failure.error));
+  const auto name_at = [&](const auto& list) {
+    return failure.position < list.size() ? " " + list[failure.position].name : std::string();
+  };
+  const bool policy = failure.error == ipsec::SaStoreError::BadPolicy;
+  return (policy ? "policy" + name_at(config.policies) : "SA" + name_at(config.sas)) + " " +
+         ipsec::to_string(failure.error);
 }
 
 }  // namespace

@@ -252,6 +252,23 @@ void SaStore::Impl::fill_selectors(InboundSa& sa,
   }
 }
 
+const char* to_string(SaStoreError error) noexcept {
+  switch (error) {
+    case SaStoreError::OutOfMemory: return "does not fit into memory with the others";
+    case SaStoreError::UnsupportedIsa: return "needs instructions that this CPU lacks";
+    case SaStoreError::SizeMismatch: return "has no state to begin with";
+    case SaStoreError::BadKeyLength: return "has a key that does not fit its algorithm";
+    case SaStoreError::BadAddress: return "has tunnel ends of two IP versions";
+    case SaStoreError::BadWindow: return "has a replay window outside 32..65536";
+    case SaStoreError::BadStart: return "begins at a number that it cannot send";
+    case SaStoreError::MissingIvCounter: return "has no counter for its IVs";
+    case SaStoreError::KeyReused: return "has the cipher key of another SA";
+    case SaStoreError::BadPolicy:
+      return "names an SA that is not inbound, or one that 256 policies name already";
+  }
+  return "cannot be used";
+}
+
 SaStore::SaStore(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 SaStore::~SaStore() = default;
 

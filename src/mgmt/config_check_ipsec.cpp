@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "config_draft.hpp"
+#include "phalanx/ipsec/sa_store.hpp"
 #include "phalanx/net/ip.hpp"
 
 namespace phalanx::mgmt {
@@ -249,23 +250,35 @@ std::uint32_t inner_mtu(const ipsec::SaParams& sa, std::uint32_t outer_mtu) {
   return room / info.block_bytes * info.block_bytes - kEspTrailer;
 }
 
-void warn_inner_mtu(Group& group, const Draft& draft, const ipsec::Policy& policy) {
+// RFC 8200 5: whatever carries IPv6 carries packets of 1280 bytes, and a sender that is told of
+// less need not care. The other way out, ESP packets in fragments, is none: peers of our kind
+// reassemble nothing.
+void check_inner_mtu(Group& group, const Draft& draft, const ipsec::Policy& policy,
+                     const Reach& reach) {
   const auto& sa = draft.config.sas[policy.out_sa];
   const auto& sa_group = draft.sas[policy.out_sa];
-  if (!policy.selector.local.address.is_v6() || !sa_group.good("local")) return;
-  if (!sa_group.has("algorithm") || !sa_group.good("algorithm")) return;
-  const auto* port = port_with_address(draft, sa.local);
-  if (port == nullptr) return;
-  const auto mtu = inner_mtu(sa, sa.path_mtu != 0 ? sa.path_mtu : port->mtu);
-  if (mtu >= kMinIpv6Mtu) return;
-  group.warn("out_sa",
-             "SA " + quoted(sa.name) + " leaves " + std::to_string(mtu) +
-                 " bytes for an IPv6 packet, which may need 1280",
-             "a larger mtu or path_mtu");
+  if (!policy.selector.local.address.is_v6()) return;
+  for (const auto* key : {"local", "remote", "algorithm"}) {
+    if (!sa_group.has(key) || !sa_group.good(key)) return;
+  }
+  const auto* port = reach.port_to(sa.remote);
+  if (port == nullptr || !sa_group.good("path_mtu")) return;
+  const auto outer = sa.path_mtu != 0 ? std::min(sa.path_mtu, port->mtu) : port->mtu;
+  const auto inner = inner_mtu(sa, outer);
+  if (inner >= kMinIpv6Mtu) return;
+  auto wanted = outer;
+  while (inner_mtu(sa, wanted) < kMinIpv6Mtu) ++wanted;
+  const bool path = sa.path_mtu != 0 && sa.path_mtu <= port->mtu;
+  group.error("out_sa",
+              "SA " + quoted(sa.name) + " leaves " + std::to_string(inner) +
+                  " bytes for an IPv6 packet, which may need 1280 (RFC 8200)",
+              (path ? "path_mtu of the SA" : "mtu of port " + quoted(port->name)) + " " +
+                  std::to_string(wanted) + " or more");
 }
 
-void check_action(Group& group, const Draft& draft, const ipsec::Policy& policy,
-                  std::vector<bool>& used) {
+// used: how many policies name the SA, by its position.
+void check_action(Group& group, const Draft& draft, const ipsec::Policy& policy, const Reach& reach,
+                  std::vector<std::size_t>& used) {
   const bool out = policy.out_sa != ipsec::Policy::kNoSa;
   if (!group.has("action") || !group.good("action")) return;
   if (policy.action != PolicyAction::Protect) {
@@ -276,16 +289,21 @@ void check_action(Group& group, const Draft& draft, const ipsec::Policy& policy,
     return;
   }
   if (out) {
-    used[policy.out_sa] = true;
+    ++used[policy.out_sa];
     check_direction(group, draft, policy.out_sa, Direction::Outbound, "out_sa");
-    warn_inner_mtu(group, draft, policy);
+    check_inner_mtu(group, draft, policy, reach);
   } else if (group.good("out_sa")) {
     group.warn("out_sa", "is missing: packets of this policy are dropped, never sent in clear",
                "the name of an outbound SA");
   }
   for (const auto position : policy.in_sas) {
-    used[position] = true;
     check_direction(group, draft, position, Direction::Inbound, "in_sas");
+    if (++used[position] != ipsec::kMaxSelectorsPerSa + 1) continue;
+    group.error("in_sas",
+                std::to_string(ipsec::kMaxSelectorsPerSa) + " policies name SA " +
+                    quoted(draft.config.sas[position].name) + " already",
+                "at most " + std::to_string(ipsec::kMaxSelectorsPerSa) +
+                    " policies for each inbound SA: other SAs, or wider policies");
   }
 }
 
@@ -362,13 +380,14 @@ void check_sas(Draft& draft) {
 }
 
 void check_policies(Group& root, Draft& draft) {
-  std::vector<bool> used(draft.config.sas.size());
+  const Reach reach(draft);
+  std::vector<std::size_t> used(draft.config.sas.size());
   for (std::size_t i = 0; i < draft.policies.size(); ++i) {
     check_selector(draft.policies[i], draft.config.policies[i].selector);
-    check_action(draft.policies[i], draft, draft.config.policies[i], used);
+    check_action(draft.policies[i], draft, draft.config.policies[i], reach, used);
   }
   for (std::size_t i = 0; i < used.size(); ++i) {
-    if (used[i]) continue;
+    if (used[i] != 0) continue;
     draft.sas[i].warn("", "SA " + quoted(draft.config.sas[i].name) + " is used by no policy",
                       "out_sa or in_sas of a policy that protects");
   }

@@ -10,9 +10,9 @@ import tempfile
 
 @functools.cache
 def _memory():
-    """A folder in memory that goes when this process ends. State lives there: when a build next door
-    keeps the disk busy, a lease takes longer to become durable than packets are held for it, and
-    they are dropped, as they should be, but not what tests are about."""
+    """A folder in memory that goes when this process ends. State lives there: while a build next
+    door keeps the disk busy, a lease takes longer to become durable than packets are held for it.
+    They are dropped then, as they should be, but that is not what tests are about."""
     # pylint: disable=consider-using-with
     return tempfile.TemporaryDirectory(prefix="plx-state-", dir="/dev/shm")
 

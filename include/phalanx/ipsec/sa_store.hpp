@@ -40,6 +40,9 @@ enum class SaStoreError : std::uint8_t {
   KeyReused,         // one cipher key in two SAs or directions (P1)
   BadPolicy,  // a policy names an inbound SA that is none, or that has kMaxSelectorsPerSa already
 };
+// The rest of a sentence: "the SA ..." or, of BadPolicy, "the policy ...".
+[[nodiscard]] const char* to_string(SaStoreError error) noexcept;
+
 struct SaStoreFailure {
   SaStoreError error;
   std::size_t position;  // in the list of SAs (BadPolicy: of policies)

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/ipsec/sa_store.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -16,6 +17,7 @@ namespace {
 
 using test::PacketBuffer;
 using test::TunnelOptions;
+using testing::MatchesRegex;
 
 // Out, in, out, in ... under different keys.
 struct Input {
@@ -177,6 +179,8 @@ TEST(SaStore, RefusesWhatCannotWorkAndSaysWhere) {
     ASSERT_FALSE(made.ok()) << test_case.what;
     EXPECT_EQ(made.error().error, test_case.error) << test_case.what;
     EXPECT_EQ(made.error().position, test_case.position) << test_case.what;
+    // Said in words: for people who read the daemon's log.
+    EXPECT_THAT(to_string(made.error().error), MatchesRegex("[a-z][a-zA-Z0-9 ,.]{15,}"));
   }
 }
 

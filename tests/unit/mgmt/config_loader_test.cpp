@@ -9,52 +9,23 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "config_fixture.hpp"
 #include "sample_config.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace phalanx::mgmt {
 namespace {
 
+using test::four_cpus;
+using test::lines;
+using test::loaded;
+using test::problems_of;
 using test::sample_config;
 using test::sample_with;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-LoadOptions four_cpus(std::vector<ConfigProblem>* warnings = nullptr) {
-  LoadOptions options;
-  options.cpus = {0, 1, 2, 3};
-  options.warnings = warnings;
-  return options;
-}
-
-std::vector<std::string> lines(const std::vector<ConfigProblem>& problems) {
-  std::vector<std::string> text;
-  for (const auto& problem : problems) text.push_back(to_string(problem));
-  return text;
-}
-
-// The config, or a test failure that says why there is none.
-Config loaded(const std::string& text, std::vector<ConfigProblem>* warnings = nullptr) {
-  auto result = parse_config_text(text, "test.conf", four_cpus(warnings));
-  if (!result.ok()) {
-    ADD_FAILURE() << testing::PrintToString(lines(result.error()));
-    return {};
-  }
-  return *std::move(result);
-}
-
-std::vector<std::string> problems_of(const std::string& text) {
-  const auto result = parse_config_text(text, "test.conf", four_cpus());
-  return result.ok() ? std::vector<std::string>{} : lines(result.error());
-}
-
-std::vector<std::string> warnings_of(const std::string& text) {
-  std::vector<ConfigProblem> warnings;
-  loaded(text, &warnings);
-  return lines(warnings);
-}
 
 TEST(ConfigLoader, KeepsTheDefaultsOfWhatIsLeftOut) {
   const auto config = loaded(sample_config());
@@ -305,66 +276,6 @@ TEST(ConfigLoader, NeverRepeatsAKeyInAMessage) {
   }
 }
 
-TEST(ConfigLoader, WarnsOfWhatLooksLikeAMistake) {
-  struct Case {
-    const char* old_part;
-    const char* new_part;
-    const char* warning;
-  };
-  constexpr Case kCases[] = {
-      {"out_sa = \"out\";", "",
-       "policies[0].out_sa: is missing: packets of this policy are dropped, never sent in clear"},
-      {"in_sas = [ \"in\" ];", "", "sas[1]: SA \"in\" is used by no policy"},
-      {"routes = ( { to = \"0.0.0.0/0\"; via = \"192.0.2.254\"; } );", "",
-       "sas[0].remote: there is no route to \"203.0.113.9\""},
-      {"[ \"in\" ]; }",
-       "[ \"in\" ]; }, { name = \"x\"; action = \"bypass\"; local = \"10.1.0.7\"; remote = "
-       "\"10.2.3.0/24\"; protocol = \"tcp\"; remote_ports = 80; }",
-       "policies[1]: the policy is never reached: \"hq\" before it takes all of its packets"},
-      {"local = \"10.1.0.0/24\"; remote = \"10.2.0.0/16\"",
-       "local = \"2001:db8:a::/64\"; remote = \"2001:db8:b::/64\"", nullptr},
-      {"cpu = 1", "cpu = 0",
-       "workers[0].cpu: CPU 0 is shared by threads that never sleep: each waits for the others"},
-  };
-  for (const auto& each : kCases) {
-    const auto warnings = warnings_of(sample_with(each.old_part, each.new_part));
-    if (each.warning == nullptr) {
-      EXPECT_THAT(warnings, IsEmpty()) << each.new_part;
-    } else {
-      EXPECT_THAT(warnings, testing::Contains(HasSubstr(each.warning))) << each.old_part;
-    }
-  }
-  EXPECT_THAT(warnings_of(sample_config()), IsEmpty());
-}
-
-TEST(ConfigLoader, WarnsWhenTheTunnelIsTooNarrowForIpv6) {
-  const auto v6 = sample_with("local = \"10.1.0.0/24\"; remote = \"10.2.0.0/16\"",
-                              "local = \"2001:db8:a::/64\"; remote = \"2001:db8:b::/64\"");
-  // 20 IP + 8 ESP + 8 IV + 16 ICV, payload and 2 bytes of trailer in whole words (RFC 4303 2.4):
-  // 1336 leaves 1284 - 2 = 1282 bytes, 1332 leaves 1278.
-  EXPECT_THAT(warnings_of(test::with(v6, "spi = 0x1001;", "spi = 0x1001; path_mtu = 1336;")),
-              IsEmpty());
-  EXPECT_THAT(warnings_of(test::with(v6, "spi = 0x1001;", "spi = 0x1001; path_mtu = 1332;")),
-              ElementsAre(HasSubstr("SA \"out\" leaves 1278 bytes for an IPv6 packet")));
-}
-
-TEST(ConfigLoader, ShadowsOnlyWhatOnePolicyTakesWhole) {
-  const auto with_second = [](const std::string& second) {
-    return warnings_of(sample_with("[ \"in\" ]; }", "[ \"in\" ]; }, { name = \"x\"; " + second +
-                                                        " }, { name = \"y\"; action = \"discard\"; "
-                                                        "local = \"10.0.0.0/8\"; remote = "
-                                                        "\"10.0.0.0/8\"; }"));
-  };
-  EXPECT_THAT(
-      with_second("action = \"bypass\"; local = \"10.1.0.0/23\"; remote = \"10.2.0.0/16\";"),
-      IsEmpty());
-  EXPECT_THAT(
-      with_second("action = \"bypass\"; local = \"10.1.0.0/24\"; remote = \"10.3.0.0/16\";"),
-      IsEmpty());
-  EXPECT_THAT(with_second("action = \"bypass\"; local = \"0.0.0.0/0\"; remote = \"0.0.0.0/0\";"),
-              ElementsAre(HasSubstr("policies[2]: the policy is never reached: \"x\"")));
-}
-
 TEST(ConfigLoader, ReadsKeysFromAFileOfTheirOwn) {
   const test::TemporaryDirectory directory;
   auto text = sample_with("key = \"000102030405060708090a0b0c0d0e0f10111213\";", "");
@@ -443,19 +354,6 @@ TEST(ConfigLoader, OpensOnlyRegularFiles) {
 TEST(ConfigLoader, OpensNoKeyFileForTextFromMemory) {
   EXPECT_THAT(problems_of("key_file = \"/etc/shadow\";\n" + sample_config()),
               ElementsAre(HasSubstr("key_file: no file is opened for a config from memory")));
-}
-
-TEST(ConfigLoader, RefusesOneOutboundSpiTwiceToOnePeer) {
-  const auto second = [](const std::string& remote) {
-    return problems_of(sample_with("sas = (",
-                                   "sas = ( { name = \"o2\"; direction = \"out\"; spi = 0x1001; "
-                                   "local = \"192.0.2.1\"; remote = \"" +
-                                       remote +
-                                       "\"; algorithm = \"aes128gcm16\"; key = "
-                                       "\"606162636465666768696a6b6c6d6e6f70717273\"; },"));
-  };
-  EXPECT_THAT(second("203.0.113.9"), ElementsAre(HasSubstr("sas[1].spi: is the SPI of SA \"o2\"")));
-  EXPECT_THAT(second("203.0.113.10"), IsEmpty());
 }
 
 TEST(ConfigLoader, ReadsTenThousandTunnels) {
