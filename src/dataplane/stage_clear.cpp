@@ -31,24 +31,16 @@ base::BucketIndex Worker::bucket_of(const ClearPacket& clear) const noexcept {
   const auto source = source_of(clear.key);
   const auto destination = destination_of(clear.key);
   const auto& hash = *tables_.bucket_hash;
-  if (clear.view.fragment) return hash.fragment(source, destination, clear.view.fragment_id);
+  if (clear.facts.fragment) return hash.fragment(source, destination, clear.fragment_id);
   if (clear.key.has_ports != 0) {
     return hash.flow(source, destination, clear.key.protocol, clear.key.source_port,
                      clear.key.destination_port);
   }
-  if (const auto identifier = net::echo_identifier(clear.view, clear.l3)) {
-    return hash.icmp(source, destination, *identifier);
-  }
+  if (clear.key.is_echo()) return hash.icmp(source, destination, clear.key.source_port);
   return hash.other(source, destination, clear.key.protocol);
 }
 
 void Worker::process_clear() noexcept {
-  for (auto& clear : clear_.span()) {
-    clear.key = ipsec::make_flow_key(clear.view, clear.l3);
-    clear.key.side = static_cast<std::uint8_t>(side_of(clear));
-    clear.hash = flows_.hash(clear.key);
-    flows_.prefetch(clear.hash);
-  }
   for (auto& clear : clear_.span()) {
     const auto* known = flows_.lookup(clear.key, clear.hash);
     if (known != nullptr) [[likely]] {
@@ -60,14 +52,14 @@ void Worker::process_clear() noexcept {
                               : tables_.local.wants6(destination)) {
       const auto offset = static_cast<std::uint16_t>(
           clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
-      punt(clear.packet, PuntReason::Local, clear.port, offset, clear.from_tunnel);
+      punt(clear.packet, PuntReason::Local, clear.from.port, offset, clear.from.from_tunnel);
       continue;
     }
     counters_.flow_misses.add(1);
     auto verdict = decide(clear);
     verdict.bucket = bucket_of(clear);
     // What our own packets may do depends on more than their key.
-    if (!clear.own) flows_.insert(clear.key, clear.hash, verdict);
+    if (!clear.from.own) flows_.insert(clear.key, clear.hash, verdict);
     apply_verdict(clear, verdict);
   }
   clear_.count = 0;
@@ -98,7 +90,7 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
   }
   const auto& spd = *tables_.spd;
   constexpr auto kNone = ipsec::Spd::kNoPolicy;
-  switch (side_of(clear)) {
+  switch (static_cast<PacketSide>(clear.key.side)) {
     case PacketSide::Private:
     case PacketSide::Tunnel:
       return from_policy(spd.lookup(ipsec::Direction::Outbound, clear.key), false);
@@ -124,7 +116,7 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
   // in clear by the very port where the quoted packet was in clear already.
   const auto outbound = from_policy(spd.lookup(ipsec::Direction::Outbound, clear.key), false);
   if (outbound.action == FlowAction::Protect) return outbound;
-  if (clear.clear_port != clear.port) return drop_verdict(DropReason::WouldLeakClear);
+  if (clear.from.clear_port != clear.from.port) return drop_verdict(DropReason::WouldLeakClear);
   FlowVerdict verdict;
   verdict.action = FlowAction::Bypass;
   return verdict;
@@ -132,7 +124,7 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
 
 void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {
   // Fragments of one flow share its verdict, but each datagram has a bucket of its own.
-  const auto bucket = clear.view.fragment ? bucket_of(clear) : verdict.bucket;
+  const auto bucket = clear.facts.fragment ? bucket_of(clear) : verdict.bucket;
   counters_.clear_bucket_packets[bucket.value()].add(1);
   switch (verdict.action) {
     case FlowAction::Protect: protect(clear, *verdict.sa); return;
@@ -141,9 +133,10 @@ void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexc
           clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
       auto* packet = clear.packet;
       packet->data_off = static_cast<std::uint16_t>(packet->data_off + offset);
-      packet->data_len = clear.view.total_length;
-      packet->pkt_len = clear.view.total_length;
-      forward_.push({packet, clear.port, clear.from_tunnel, clear.own, true, clear.clear_port});
+      packet->data_len = clear.facts.total_length;
+      packet->pkt_len = clear.facts.total_length;
+      forward_.push({packet, clear.from.port, clear.from.from_tunnel, clear.from.own, true,
+                     clear.from.clear_port});
       return;
     }
     case FlowAction::Drop: break;
@@ -159,31 +152,31 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
     auto& meta = meta_of(packet);
     meta.task = PacketTask::Encrypt;
     meta.out_sa = &sa;
-    meta.port = clear.port;
+    meta.port = clear.from.port;
     meta.l3_offset = offset;
-    meta.from_tunnel = clear.from_tunnel;
-    meta.own = clear.own;
+    meta.from_tunnel = clear.from.from_tunnel;
+    meta.own = clear.from.own;
     hand_to_peer(packet, sa.worker().value());
     return;
   }
-  if (!clear.own) [[likely]] {
-    if (clear.view.ttl <= 1) [[unlikely]] {
-      punt(packet, PuntReason::TtlExceeded, clear.port, offset, clear.from_tunnel);
+  if (!clear.from.own) [[likely]] {
+    if (clear.facts.ttl <= 1) [[unlikely]] {
+      punt(packet, PuntReason::TtlExceeded, clear.from.port, offset, clear.from.from_tunnel);
       return;
     }
-    decrement_ttl(clear.l3, clear.view.version);
+    decrement_ttl(clear.l3, clear.facts.version);
   }
   auto& esp = esp_out_.items[esp_out_.count++];
   esp.data = clear.l3;
-  esp.length = clear.view.total_length;
+  esp.length = clear.facts.total_length;
   esp.headroom = static_cast<std::uint16_t>(packet->data_off + offset);
   esp.tailroom =
-      static_cast<std::uint16_t>(packet->buf_len - esp.headroom - clear.view.total_length);
+      static_cast<std::uint16_t>(packet->buf_len - esp.headroom - clear.facts.total_length);
   esp.out_sa = &sa;
   esp.cookie = packet;
-  esp.family = clear.view.version;
-  esp.traffic_class = clear.view.traffic_class;
-  esp.dont_fragment = clear.view.version == 4 && clear.view.dont_fragment;
+  esp.family = clear.facts.version;
+  esp.traffic_class = clear.facts.traffic_class;
+  esp.dont_fragment = clear.facts.dont_fragment;
 }
 
 }  // namespace phalanx::dataplane

@@ -2,8 +2,8 @@
 // Copyright 2026 The Phalanx Authors
 #include <rte_mbuf.h>
 
-#include "phalanx/dataplane/worker.hpp"
 #include "phalanx/net/ip.hpp"
+#include "worker_inline.hpp"
 
 namespace phalanx::dataplane {
 namespace {
@@ -14,14 +14,6 @@ constexpr auto kHoldTime = std::chrono::milliseconds(100);
 
 rte_mbuf* mbuf_of(const ipsec::EspPacket& packet) noexcept {
   return static_cast<rte_mbuf*>(packet.cookie);
-}
-
-// Makes the mbuf begin at the packet's first byte and end at its last.
-void trim(rte_mbuf* packet, const std::uint8_t* data, std::uint32_t length) noexcept {
-  packet->data_off =
-      static_cast<std::uint16_t>(data - static_cast<std::uint8_t*>(packet->buf_addr));
-  packet->data_len = static_cast<std::uint16_t>(length);
-  packet->pkt_len = length;
 }
 
 }  // namespace
@@ -114,9 +106,13 @@ void Worker::process_esp_out() noexcept {
 void Worker::finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept {
   for (auto& entry : packets) {
     if (entry.verdict == ipsec::EspVerdict::Done) [[likely]] {
-      auto* packet = mbuf_of(entry);
-      trim(packet, entry.data, entry.length);
-      send_adjacent(packet, AdjacencyIndex(entry.out_sa->tx_hint()));
+      const AdjacencyIndex index(entry.out_sa->tx_hint());
+      if (const auto* adjacency = tables_.adjacencies->lookup(index)) [[likely]] {
+        frame_and_send(mbuf_of(entry), entry.data, entry.length, *adjacency);
+      } else {
+        trim(mbuf_of(entry), entry.data, entry.length);
+        send_adjacent(mbuf_of(entry), index);
+      }
     } else if (entry.verdict == ipsec::EspVerdict::Held) {
       hold(entry, false);
     } else if (entry.verdict == ipsec::EspVerdict::TooBig) {

@@ -4,10 +4,10 @@
 
 #include <cstring>
 
-#include "phalanx/dataplane/worker.hpp"
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/ip.hpp"
 #include "ttl.hpp"
+#include "worker_inline.hpp"
 
 namespace phalanx::dataplane {
 namespace {
@@ -35,6 +35,31 @@ bool dont_fragment(const rte_mbuf* packet) noexcept {
 
 }  // namespace
 
+// What packets of one route have in common, when all there is to do for them is to be sent.
+Worker::PlainRoute Worker::plain_route(std::uint64_t number) const noexcept {
+  if (number == Fib::kNoRoute) return {number, nullptr, 0, false};
+  const auto& target = tables_.fib->target(number);
+  const auto& port = port_views_[target.port];
+  const auto* adjacency =
+      target.local || target.on_link ? nullptr : tables_.adjacencies->lookup(target.adjacency);
+  return {number, adjacency, port.mtu, port.is_public};
+}
+
+// Most packets: to a gateway that is known, with nothing to say to the sender. False: nothing was
+// done with it.
+inline bool Worker::send_plain(const ForwardPacket& forward, const PlainRoute& route) noexcept {
+  auto* packet = forward.packet;
+  auto* l3 = rte_pktmbuf_mtod(packet, std::uint8_t*);
+  const bool v4 = (*l3 >> 4) == 4;
+  if (route.adjacency == nullptr || forward.own || (route.is_public && !forward.policy_done) ||
+      packet->pkt_len > route.mtu || ttl_of(l3, v4) <= 1) {
+    return false;
+  }
+  decrement_ttl(l3, v4 ? 4 : 6);
+  frame_and_send(packet, l3, packet->pkt_len, *route.adjacency);
+  return true;
+}
+
 void Worker::process_forward() noexcept {
   if (forward_.count == 0) return;
   std::array<std::uint32_t, kBurst> addresses4;
@@ -49,13 +74,15 @@ void Worker::process_forward() noexcept {
     tables_.fib->lookup4(addresses4.data(), targets4.data(), static_cast<int>(count4));
   }
   unsigned next4 = 0;
+  auto route = plain_route(Fib::kNoRoute);
   for (const auto& forward : forward_.span()) {
     const auto target =
         is_v4(forward.packet)
             ? targets4[next4++]
             : tables_.fib->lookup6(
                   rte_pktmbuf_mtod(forward.packet, const net::Ipv6Header*)->destination.data());
-    route_one(forward, target);
+    if (target != route.number) route = plain_route(target);
+    if (!send_plain(forward, route)) route_one(forward, target);
   }
   forward_.count = 0;
 }
@@ -96,20 +123,14 @@ void Worker::route_one(const ForwardPacket& forward, std::uint64_t number) noexc
 // The packet would leave by a public port and the SPD has not been asked yet.
 void Worker::back_to_policy(const ForwardPacket& forward, std::uint8_t egress) noexcept {
   auto* packet = forward.packet;
-  ClearPacket clear;
-  clear.packet = packet;
-  clear.l3 = rte_pktmbuf_mtod(packet, std::uint8_t*);
-  clear.view =
-      net::parse_ip_packet({reinterpret_cast<const std::byte*>(clear.l3), packet->data_len});
-  if (clear.view.fault != net::IpFault::Ok) {
-    drop(packet, to_drop_reason(clear.view.fault));
+  auto* l3 = rte_pktmbuf_mtod(packet, std::uint8_t*);
+  const auto view =
+      net::parse_ip_packet({reinterpret_cast<const std::byte*>(l3), packet->data_len});
+  if (view.fault != net::IpFault::Ok) {
+    drop(packet, to_drop_reason(view.fault));
     return;
   }
-  clear.port = egress;
-  clear.clear_port = forward.clear_port;
-  clear.from_tunnel = forward.from_tunnel;
-  clear.own = forward.own;
-  clear_.push(clear);
+  push_clear(packet, l3, view, {egress, forward.clear_port, forward.from_tunnel, forward.own});
 }
 
 void Worker::leave(const ForwardPacket& forward, const RouteTarget& target) noexcept {
@@ -164,35 +185,7 @@ void Worker::send_adjacent(rte_mbuf* packet, AdjacencyIndex index) noexcept {
 }
 
 void Worker::send_adjacent(rte_mbuf* packet, const Adjacency& adjacency) noexcept {
-  if (!adjacency.used.load(std::memory_order_relaxed)) [[unlikely]] {
-    adjacency.used.store(true, std::memory_order_relaxed);
-  }
-  const auto length = adjacency.l2_length;
-  if (packet->data_off < length) [[unlikely]] {
-    drop(packet, DropReason::EspNoRoom);
-    return;
-  }
-  packet->data_off = static_cast<std::uint16_t>(packet->data_off - length);
-  packet->data_len = static_cast<std::uint16_t>(packet->data_len + length);
-  packet->pkt_len += length;
-  auto* frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
-  std::memcpy(frame, adjacency.l2.data(), sizeof(net::EthernetHeader));
-  if (length != sizeof(net::EthernetHeader)) [[unlikely]] {
-    std::memcpy(frame + sizeof(net::EthernetHeader),
-                adjacency.l2.data() + sizeof(net::EthernetHeader), sizeof(net::VlanTag));
-  }
-  transmit(packet, adjacency.port);
-}
-
-void Worker::transmit(rte_mbuf* packet, std::uint8_t port) noexcept {
-  if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port)
-      [[unlikely]] {
-    capture_frame(packet);
-  }
-  auto& buffer = tx_[port];
-  buffer.packets[buffer.count++] = packet;
-  buffer.bytes += packet->pkt_len;
-  if (buffer.count == buffer.packets.size()) flush_tx(port);
+  frame_and_send(packet, rte_pktmbuf_mtod(packet, std::uint8_t*), packet->pkt_len, adjacency);
 }
 
 void Worker::flush_tx() noexcept {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "phalanx/dataplane/worker.hpp"
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/ip.hpp"
+#include "worker_inline.hpp"
 
 namespace phalanx::dataplane {
 
@@ -40,26 +40,19 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
   const auto& meta = meta_of(packet);
   switch (meta.task) {
     case PacketTask::Encrypt: {
-      ClearPacket clear;
-      clear.packet = packet;
-      clear.l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
-      clear.view =
-          net::parse_ip_packet({reinterpret_cast<const std::byte*>(clear.l3),
+      auto* l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
+      const auto view =
+          net::parse_ip_packet({reinterpret_cast<const std::byte*>(l3),
                                 static_cast<std::size_t>(packet->data_len) - meta.l3_offset});
-      clear.port = meta.port;
-      clear.from_tunnel = meta.from_tunnel;
-      clear.own = meta.own;
+      ClearPacket clear;
+      read_clear(clear, packet, l3, view,
+                 {meta.port, PacketMeta::kNoPort, meta.from_tunnel, meta.own});
       protect(clear, *meta.out_sa);
       return;
     }
     case PacketTask::Decrypt: {
-      auto* esp = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l4_offset);
-      esp_spis_[esp_in_.count] = base::wire_at<net::EspHeader>(esp)->spi.host();
-      auto& entry = esp_in_.items[esp_in_.count++];
-      entry.data = esp;
-      entry.length = meta.length;
-      entry.cookie = packet;
-      entry.traffic_class = meta.traffic_class;
+      push_esp(packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l4_offset), meta.length,
+               meta.traffic_class);
       return;
     }
     case PacketTask::TransmitReady: transmit(packet, meta.port); return;

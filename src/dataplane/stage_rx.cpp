@@ -4,17 +4,26 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
-#include "phalanx/dataplane/worker.hpp"
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/ip.hpp"
+#include "worker_inline.hpp"
 
 namespace phalanx::dataplane {
 namespace {
 
 std::span<const std::byte> bytes_of(const std::uint8_t* from, std::size_t length) noexcept {
   return {reinterpret_cast<const std::byte*>(from), length};
+}
+
+// A destination address as PortView keeps it, read with the two bytes behind it: operator== of six
+// bytes calls memcmp.
+std::uint64_t destination_mac(const std::uint8_t* frame) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, frame, sizeof(word));
+  return word & 0x0000ffffffffffff;
 }
 
 }  // namespace
@@ -45,13 +54,70 @@ void Worker::count_rx(RxTally& tally, std::uint8_t port, std::uint32_t bytes) no
 }
 
 void Worker::classify_burst(const DeviceMap& map, std::span<rte_mbuf*> packets) noexcept {
-  for (auto* packet : packets) rte_prefetch0(rte_pktmbuf_mtod(packet, const void*));
+  for (auto* packet : packets) {
+    auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+    rte_prefetch0(frame);
+    // Outer headers are written in front of it.
+    rte_prefetch0(frame - base::kCacheLine);
+  }
   RxTally tally;
-  for (auto* packet : packets) classify(map, packet, tally);
+  if (map.untagged == DeviceMap::kNone || capturing_) [[unlikely]] {
+    for (auto* packet : packets) classify(map, packet, tally);
+  } else {
+    RxTally plain{map.untagged, 0, 0};
+    for (auto* packet : packets) {
+      const auto bytes = packet->pkt_len;
+      if (classify_plain(map.untagged, packet)) [[likely]] {
+        ++plain.packets;
+        plain.bytes += bytes;
+      } else {
+        classify(map, packet, tally);
+      }
+    }
+    counters_.ports[plain.port].rx_packets.add(plain.packets);
+    counters_.ports[plain.port].rx_bytes.add(plain.bytes);
+  }
   if (tally.packets != 0) {
     counters_.ports[tally.port].rx_packets.add(tally.packets);
     counters_.ports[tally.port].rx_bytes.add(tally.bytes);
   }
+}
+
+// Most packets: untagged, for our address, with a plain IPv4 header. All that is wanted of them is
+// read in a few whole words. False: nothing was done with it.
+inline bool Worker::classify_plain(std::uint8_t port, rte_mbuf* packet) noexcept {
+  constexpr std::size_t kL3 = sizeof(net::EthernetHeader);
+  if (packet->nb_segs != 1 || packet->data_len < kL3 + sizeof(net::Ipv4Header)) return false;
+  auto* frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
+  const auto& view = port_views_[port];
+  std::uint16_t ether_type;
+  std::memcpy(&ether_type, frame + offsetof(net::EthernetHeader, ether_type), sizeof(ether_type));
+  if (destination_mac(frame) != view.mac || ether_type != __builtin_bswap16(net::kEtherTypeIpv4)) {
+    return false;
+  }
+  auto* l3 = frame + kL3;
+  net::PlainIpv4 ip;
+  if (!net::read_plain_ipv4(l3, packet->data_len - kL3, ip)) return false;
+  auto* l4 = l3 + sizeof(net::Ipv4Header);
+  if (ip.protocol() == net::kProtoEsp && view.is_public) {
+    const auto length = std::uint32_t{ip.total_length()} - std::uint32_t{sizeof(net::Ipv4Header)};
+    if (length < sizeof(net::EspHeader) || !tables_.local.contains4(ip.destination)) return false;
+    push_esp(packet, l4, length, ip.traffic_class());
+    return true;
+  }
+  if (ip.protocol() == net::kProtoIcmp) return false;  // echo messages have a ground of their own
+  auto& clear = clear_.items[clear_.count++];
+  clear.packet = packet;
+  clear.l3 = l3;
+  const auto fields = ipsec::flow_fields(ip, l4, static_cast<std::uint8_t>(view.clear_side));
+  clear.hash = flows_.hash4(ip.source(), ip.destination, fields);
+  flows_.prefetch(clear.hash);
+  ipsec::write_flow_key(clear.key, ip.source(), ip.destination, fields);
+  clear.facts = std::bit_cast<ClearFacts>(
+      ip.total_length() | std::uint64_t{4} << 16 | std::uint64_t{ip.traffic_class()} << 24 |
+      std::uint64_t{ip.ttl()} << 32 | std::uint64_t{ip.dont_fragment()} << 40);
+  clear.from = {port, PacketMeta::kNoPort, false, false};
+  return true;
 }
 
 void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) noexcept {
@@ -94,7 +160,7 @@ void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) no
   if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
     capture_frame(packet);
   }
-  if (ethernet->destination != port_views_[port].mac) {
+  if (destination_mac(frame) != port_views_[port].mac) [[unlikely]] {
     if (!ethernet->destination.is_multicast()) [[unlikely]] {
       drop(packet, DropReason::NotOurMac);
       return;
@@ -130,14 +196,31 @@ void Worker::classify_ip(rte_mbuf* packet, std::uint8_t port, std::uint16_t l3_o
       return;
     }
   }
-  auto& clear = clear_.items[clear_.count++];
+  push_clear(packet, l3, view, {port, PacketMeta::kNoPort, false, false});
+}
+
+// Everything but key and hash.
+void Worker::read_clear(ClearPacket& clear, rte_mbuf* packet, std::uint8_t* l3,
+                        const net::IpView& view, ClearOrigin from) noexcept {
   clear.packet = packet;
   clear.l3 = l3;
-  clear.view = view;
-  clear.port = port;
-  clear.clear_port = PacketMeta::kNoPort;
-  clear.from_tunnel = false;
-  clear.own = false;
+  clear.facts = {.total_length = view.total_length,
+                 .version = view.version,
+                 .traffic_class = view.traffic_class,
+                 .ttl = view.ttl,
+                 .dont_fragment = view.version == 4 && view.dont_fragment,
+                 .fragment = view.fragment};
+  clear.fragment_id = view.fragment_id;
+  clear.from = from;
+}
+
+void Worker::push_clear(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view,
+                        ClearOrigin from) noexcept {
+  auto& clear = clear_.items[clear_.count++];
+  read_clear(clear, packet, l3, view, from);
+  ipsec::write_flow_key(clear.key, view, l3, static_cast<std::uint8_t>(side_of(from)));
+  clear.hash = flows_.hash(clear.key);
+  flows_.prefetch(clear.hash);
 }
 
 void Worker::classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view) noexcept {
@@ -149,13 +232,8 @@ void Worker::classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView&
     drop(packet, DropReason::EspMalformed);
     return;
   }
-  auto* esp = l3 + view.l4_offset;
-  esp_spis_[esp_in_.count] = base::wire_at<net::EspHeader>(esp)->spi.host();
-  auto& entry = esp_in_.items[esp_in_.count++];
-  entry.data = esp;
-  entry.length = static_cast<std::uint32_t>(view.total_length - view.l4_offset);
-  entry.cookie = packet;
-  entry.traffic_class = view.traffic_class;
+  push_esp(packet, l3 + view.l4_offset,
+           static_cast<std::uint32_t>(view.total_length - view.l4_offset), view.traffic_class);
 }
 
 }  // namespace phalanx::dataplane

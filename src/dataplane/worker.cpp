@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "phalanx/dpdk/eal.hpp"
@@ -39,7 +40,8 @@ Worker::Worker(WorkerSetup setup)
   for (std::size_t i = 0; i < tables_.ports.size(); ++i) {
     const auto& port = tables_.ports[i];
     auto& view = port_views_[i];
-    view.mac = port.mac;
+    std::memcpy(&view.mac, port.mac.bytes.data(), port.mac.bytes.size());
+    view.mtu = port.mtu;
     view.is_public = port.is_public();
     if (port.role == PortRole::Private) view.clear_side = PacketSide::Private;
     if (port.role == PortRole::Both) {

@@ -64,18 +64,56 @@ bool matches(const InboundSelector& selector, const net::IpView& view,
 
 }  // namespace
 
-inline bool EspStages::selected(const InboundSa& sa, const net::IpView& view,
-                                const std::uint8_t* inner) noexcept {
-  std::uint64_t addresses;
-  std::memcpy(&addresses, inner + 12, sizeof(addresses));
-  if (view.version == 4 && (addresses & sa.inline_mask_) == sa.inline_value_ &&
-      (sa.inline_protocol_ == 0 || sa.inline_protocol_ == view.protocol)) [[likely]] {
-    return true;
-  }
+// The SA's first selector when it is one of whole words: IPv4 addresses side by side as in the
+// header.
+inline bool EspStages::selected_plain(const InboundSa& sa, const net::PlainIpv4& inner) noexcept {
+  const auto addresses = inner.source() | std::uint64_t{inner.destination} << 32;
+  return (addresses & sa.inline_mask_) == sa.inline_value_ &&
+         (sa.inline_protocol_ == 0 || sa.inline_protocol_ == inner.protocol());
+}
+
+bool EspStages::selected(const InboundSa& sa, const net::IpView& view,
+                         const std::uint8_t* inner) noexcept {
   for (std::size_t i = 0; i < sa.num_selectors_; ++i) {
     if (matches(sa.selectors_[i], view, inner)) return true;
   }
   return false;
+}
+
+// Fills in family, length and inner class of a packet that this SA may carry; otherwise its verdict
+// says why not.
+inline bool EspStages::admit_inner(EspPacket& packet, InboundSa& sa,
+                                   std::span<const std::uint8_t> inner, std::uint8_t next_header,
+                                   std::uint8_t& inner_class) noexcept {
+  net::PlainIpv4 plain;
+  if (next_header == net::kProtoIpv4 && inner.size() >= sizeof(net::Ipv4Header) &&
+      net::read_plain_ipv4(inner.data(), inner.size(), plain) && selected_plain(sa, plain))
+      [[likely]] {
+    packet.family = 4;
+    // RFC 4303 2.7: what follows the inner packet is filler against traffic analysis.
+    packet.length = plain.total_length();
+    inner_class = plain.traffic_class();
+    return true;
+  }
+  if (next_header != net::kProtoIpv4 && next_header != net::kProtoIpv6) {
+    refuse(packet, sa,
+           next_header == net::kProtoNoNext ? EspVerdict::Dummy : EspVerdict::BadNextHeader);
+    return false;
+  }
+  const auto view = net::parse_ip_packet(std::as_bytes(inner));
+  const std::uint8_t family = next_header == net::kProtoIpv4 ? 4 : 6;
+  if (view.fault != net::IpFault::Ok || view.version != family) {
+    refuse(packet, sa, EspVerdict::BadInnerPacket);
+    return false;
+  }
+  if (!selected(sa, view, inner.data())) {
+    refuse(packet, sa, EspVerdict::SelectorMismatch);
+    return false;
+  }
+  packet.family = family;
+  packet.length = view.total_length;
+  inner_class = view.traffic_class;
+  return true;
 }
 
 bool EspStages::admit(EspPacket& packet) noexcept {
@@ -113,38 +151,24 @@ void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
     refuse(packet, sa, EspVerdict::BadPadding);
     return;
   }
-  if (next_header != net::kProtoIpv4 && next_header != net::kProtoIpv6) [[unlikely]] {
-    refuse(packet, sa,
-           next_header == net::kProtoNoNext ? EspVerdict::Dummy : EspVerdict::BadNextHeader);
+  std::uint8_t inner_class = 0;
+  if (!admit_inner(packet, sa, {body, body_bytes - 2 - pad}, next_header, inner_class))
+      [[unlikely]] {
     return;
   }
-  const std::span<const std::uint8_t> inner(body, body_bytes - 2 - pad);
-  const auto view = net::parse_ip_packet(std::as_bytes(inner));
-  const std::uint8_t family = next_header == net::kProtoIpv4 ? 4 : 6;
-  if (view.fault != net::IpFault::Ok || view.version != family) [[unlikely]] {
-    refuse(packet, sa, EspVerdict::BadInnerPacket);
-    return;
-  }
-  if (!selected(sa, view, body)) [[unlikely]] {
-    refuse(packet, sa, EspVerdict::SelectorMismatch);
-    return;
-  }
-  const std::uint8_t inner_ecn = view.traffic_class & net::kEcnMask;
+  const std::uint8_t inner_ecn = inner_class & net::kEcnMask;
   const auto ecn = kEcnOnExit[inner_ecn][packet.traffic_class & net::kEcnMask];
   if (ecn != inner_ecn) [[unlikely]] {
     if (ecn == kEcnDrop) {
       refuse(packet, sa, EspVerdict::EcnIllegal);
       return;
     }
-    write_ecn(body, family, ecn);
+    write_ecn(body, packet.family, ecn);
   }
 
   sa.packets_.add(1);
-  sa.bytes_.add(view.total_length);
+  sa.bytes_.add(packet.length);
   packet.data = body;
-  // RFC 4303 2.7: what follows the inner packet is filler against traffic analysis.
-  packet.length = view.total_length;
-  packet.family = family;
   if (sa.gate_.allows(packet.sequence)) [[likely]] {
     packet.verdict = EspVerdict::Done;
   } else {
@@ -153,23 +177,24 @@ void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
 }
 
 inline void EspStages::open_op(Impl& engine, AeadOp& op) noexcept {
-  const auto gcm = engine.open[static_cast<std::size_t>(op.algorithm)];
-  op.refused = false;
+  const auto gcm = engine.open[static_cast<std::size_t>(op.shape.algorithm)];
+  op.shape.refused = false;
   if (gcm != nullptr) [[likely]] {
     gcm(static_cast<const gcm_key_data*>(op.key), &engine.gcm_context, op.body, op.body,
-        op.body_bytes, op.nonce.data(), op.aad, op.aad_bytes, op.tag.data(), op.tag.size());
+        op.shape.body_bytes, op.nonce.data(), op.aad, op.shape.aad_bytes, op.tag.data(),
+        op.tag.size());
   } else {
-    op.refused = !chacha_open(engine, op, op.tag.data());
+    op.shape.refused = !chacha_open(engine, op, op.tag.data());
   }
 }
 
 inline void EspStages::verify_and_finish(Impl& engine, const AeadOp& op) noexcept {
-  if (op.refused || !equal_16(op.tag.data(), op.body + op.body_bytes)) [[unlikely]] {
+  if (op.shape.refused || !equal_16(op.tag.data(), op.body + op.shape.body_bytes)) [[unlikely]] {
     refuse(*op.packet, *op.packet->in_sa,
-           op.refused ? EspVerdict::CryptoError : EspVerdict::AuthFailed);
+           op.shape.refused ? EspVerdict::CryptoError : EspVerdict::AuthFailed);
     return;
   }
-  finish(engine, *op.packet, op.body, op.body_bytes);
+  finish(engine, *op.packet, op.body, op.shape.body_bytes);
 }
 
 void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
@@ -195,14 +220,14 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     auto& op = ops[num_ops++];
     op.packet = &packet;
     op.key = sa.key_;
-    op.algorithm = sa.algorithm_;
     op.body = packet.data + 16;
-    op.body_bytes = packet.length - kFixed;
+    const bool esn = (sa.flags_ & InboundSa::kEsn) != 0;
+    set_shape(op, sa.algorithm_, packet.length - kFixed, esn);
     engine.prefetch_key_early(op, num_ops - 1);
     sa.window_.prefetch(packet.sequence);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     std::memcpy(op.nonce.data() + 4, packet.data + 8, 8);
-    set_aad(op, packet.data, (sa.flags_ & InboundSa::kEsn) != 0, packet.sequence);
+    set_aad(op, packet.data, esn, packet.sequence);
   }
 
   // Each packet is finished after the next one is decrypted: read at once, its header and tag would

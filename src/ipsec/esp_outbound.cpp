@@ -37,26 +37,26 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     auto& op = ops[num_ops++];
     op.packet = &packet;
     op.key = sa.key_;
-    op.algorithm = sa.algorithm_;
     op.body = sealing.esp + 16;
-    op.body_bytes = sealing.body_bytes;
+    const bool esn = (sa.flags_ & OutboundSa::kEsn) != 0;
+    set_shape(op, sa.algorithm_, sealing.body_bytes, esn);
     engine.prefetch_key_early(op, num_ops - 1);
     const auto iv = __builtin_bswap64(sealing.iv);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     store64(op.nonce.data() + 4, iv);
     store64(sealing.esp + 8, iv);
-    set_aad(op, sealing.esp, (sa.flags_ & OutboundSa::kEsn) != 0, sealing.sequence);
+    set_aad(op, sealing.esp, esn, sealing.sequence);
     packet.verdict = EspVerdict::Done;
   }
 
   for (std::size_t i = 0; i < num_ops; ++i) {
     engine.prefetch_key_late(ops.data(), i, num_ops);
     const auto& op = ops[i];
-    auto* tag = op.body + op.body_bytes;
-    const auto gcm = engine.seal[static_cast<std::size_t>(op.algorithm)];
+    auto* tag = op.body + op.shape.body_bytes;
+    const auto gcm = engine.seal[static_cast<std::size_t>(op.shape.algorithm)];
     if (gcm != nullptr) [[likely]] {
       gcm(static_cast<const gcm_key_data*>(op.key), &engine.gcm_context, op.body, op.body,
-          op.body_bytes, op.nonce.data(), op.aad, op.aad_bytes, tag, 16);
+          op.shape.body_bytes, op.nonce.data(), op.aad, op.shape.aad_bytes, tag, 16);
     } else if (!chacha_seal(engine, op, tag)) {
       refuse(*op.packet, *op.packet->out_sa, EspVerdict::CryptoError);
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,33 +41,44 @@ static_assert([] {
 
 // One combined-mode packet of a burst between its two passes: what the crypto call needs.
 struct AeadOp {
+  // One word, stored as one: a core commits one store a cycle.
+  struct Shape {
+    std::uint32_t body_bytes;
+    std::uint8_t aad_bytes;
+    EspAlgorithm algorithm;
+    bool refused;  // inbound: the library did not do it
+    std::uint8_t unused;
+  };
+  static_assert(sizeof(Shape) == sizeof(std::uint64_t));
+
   EspPacket* packet;
   const void* key;
   std::uint8_t* body;  // first byte after the IV
-  std::uint32_t body_bytes;
-  std::uint32_t aad_bytes;
   const std::uint8_t* aad;
+  Shape shape;
   std::array<std::uint8_t, 12> nonce;  // salt | IV
   std::array<std::uint8_t, 12>
       esn_aad;                       // SPI | high | low: RFC 4106 5, when 64-bit numbers are used
   std::array<std::uint8_t, 16> tag;  // inbound: the computed one
-  EspAlgorithm algorithm;
-  bool refused;  // inbound: the library did not do it
 };
+
+inline void set_shape(AeadOp& op, EspAlgorithm algorithm, std::uint32_t body_bytes,
+                      bool esn) noexcept {
+  op.shape = std::bit_cast<AeadOp::Shape>(body_bytes | std::uint64_t{esn ? 12U : 8U} << 32 |
+                                          static_cast<std::uint64_t>(algorithm) << 40);
+}
 
 // RFC 4106 5, RFC 7634 2.1: SPI and number as they stand in the packet, or with the high bits.
 inline void set_aad(AeadOp& op, const std::uint8_t* esp, bool esn,
                     std::uint64_t sequence) noexcept {
   if (!esn) {
     op.aad = esp;
-    op.aad_bytes = 8;
     return;
   }
   const base::be64 number(sequence);
   std::memcpy(op.esn_aad.data(), esp, 4);
   std::memcpy(op.esn_aad.data() + 4, &number, 8);
   op.aad = op.esn_aad.data();
-  op.aad_bytes = 12;
 }
 
 // A CBC+HMAC packet while the multi-buffer manager has it, and until it is collected.
@@ -123,20 +135,22 @@ struct EspEngine::Impl {
 
   // For the burst's packet number `at`, when its key is known; and again before packet `at`'s turn.
   void prefetch_key_early(const AeadOp& op, std::size_t at) const noexcept {
-    if (op.body_bytes <= kShortBody || at < kKeysAhead) prefetch_key(op);
+    if (op.shape.body_bytes <= kShortBody || at < kKeysAhead) prefetch_key(op);
   }
   void prefetch_key_late(const AeadOp* ops, std::size_t at, std::size_t num_ops) const noexcept {
-    if (at + kKeysAhead < num_ops && ops[at + kKeysAhead].body_bytes > kShortBody) {
+    if (at + kKeysAhead < num_ops && ops[at + kKeysAhead].shape.body_bytes > kShortBody) {
       prefetch_key(ops[at + kKeysAhead]);
     }
   }
   void prefetch_key(const AeadOp& op) const noexcept {
-    if (op.algorithm == EspAlgorithm::ChaCha20Poly1305) {
+    if (op.shape.algorithm == EspAlgorithm::ChaCha20Poly1305) {
       __builtin_prefetch(op.key);
       return;
     }
     // AES-128, 192 and 256 have 10, 12 and 14 rounds.
-    key_lines.prefetch(op.key, 10 + 2 * static_cast<std::uint32_t>(op.algorithm), op.body_bytes);
+    key_lines.prefetch(*static_cast<const gcm_key_data*>(op.key),
+                       10 + 2 * static_cast<std::uint32_t>(op.shape.algorithm),
+                       op.shape.body_bytes);
   }
 };
 
@@ -184,6 +198,9 @@ struct EspStages {
   static void open_op(Impl& engine, AeadOp& op) noexcept;
   static void verify_and_finish(Impl& engine, const AeadOp& op) noexcept;
   static void refuse_replay(EspPacket& packet, InboundSa& sa, ReplayVerdict verdict) noexcept;
+  static bool admit_inner(EspPacket& packet, InboundSa& sa, std::span<const std::uint8_t> inner,
+                          std::uint8_t next_header, std::uint8_t& inner_class) noexcept;
+  static bool selected_plain(const InboundSa& sa, const net::PlainIpv4& inner) noexcept;
   static bool selected(const InboundSa& sa, const net::IpView& view,
                        const std::uint8_t* inner) noexcept;
 

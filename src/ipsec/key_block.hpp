@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -53,19 +54,21 @@ class GcmKeyLines {
  public:
   explicit GcmKeyLines(const IMB_MGR& manager) noexcept;
 
-  // Asks the cache for what a packet of `bytes` of ciphertext needs.
-  void prefetch(const void* key, std::uint32_t rounds, std::size_t bytes) const noexcept {
+  // Calls touch(address) for each line that a packet of `bytes` of ciphertext needs.
+  template <typename Touch>
+  void for_each(const gcm_key_data& key, std::uint32_t rounds, std::size_t bytes,
+                Touch touch) const noexcept {
     // Line boundaries lie 48 bytes into the key and every 64 from there.
-    const auto* first = static_cast<const std::uint8_t*>(key);
-    for (std::size_t at = 0; at <= rounds * 16; at += base::kCacheLine) {
-      __builtin_prefetch(first + at);
-    }
-    // One power per block and one for the block of lengths.
-    std::size_t powers = bytes / 16 + 2;
-    if (powers > max_powers_) powers = max_powers_;
+    const auto* first = key.expanded_keys;
+    for (std::size_t at = 0; at <= rounds * 16; at += base::kCacheLine) touch(first + at);
+    // One power per block, a begun one included, and one for the block of lengths.
+    const auto powers = std::min(bytes / 16 + 2, max_powers_);
     for (std::size_t at = powers_end_ - powers * 16; at < table_end_; at += base::kCacheLine) {
-      __builtin_prefetch(first + at);
+      touch(first + at);
     }
+  }
+  void prefetch(const gcm_key_data& key, std::uint32_t rounds, std::size_t bytes) const noexcept {
+    for_each(key, rounds, bytes, [](const std::uint8_t* line) { __builtin_prefetch(line); });
   }
 
  private:

@@ -48,20 +48,25 @@ class FlowCache {
 
   [[nodiscard]] std::uint64_t hash(const ipsec::FlowKey& key) const noexcept {
     const auto* words = reinterpret_cast<const std::byte*>(&key);
-    std::uint64_t tail = 0;
-    std::memcpy(&tail, words + 32, 8);
+    std::uint64_t fields = 0;
+    std::memcpy(&fields, words + 32, 8);
     if (key.family == 4) {
       std::uint32_t source = 0;
       std::uint32_t destination = 0;
       std::memcpy(&source, words, 4);
       std::memcpy(&destination, words + 16, 4);
-      return mix(mix((std::uint64_t{source} << 32 | destination) ^ seed_, tail ^ kMix1), kMix2);
+      return hash4(source, destination, fields);
     }
     std::array<std::uint64_t, 4> addresses{};
     std::memcpy(addresses.data(), words, 32);
     const auto a = mix(addresses[0] ^ seed_, addresses[1] ^ kMix1);
     const auto b = mix(addresses[2] ^ kMix2, addresses[3] ^ seed_);
-    return mix(a ^ tail, b ^ kMix1);
+    return mix(a ^ fields, b ^ kMix1);
+  }
+  // The same for an IPv4 key whose words are at hand; see ipsec::write_flow_key().
+  [[nodiscard]] std::uint64_t hash4(std::uint32_t source, std::uint32_t destination,
+                                    std::uint64_t fields) const noexcept {
+    return mix(mix((std::uint64_t{source} << 32 | destination) ^ seed_, fields ^ kMix1), kMix2);
   }
   void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&entries_[hash & mask_]); }
   // nullptr when the flow is not cached.

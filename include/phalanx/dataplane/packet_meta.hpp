@@ -58,9 +58,9 @@ struct PacketMeta {
 
   static constexpr std::uint8_t kNoPort = 0xff;
 };
-static_assert(sizeof(PacketMeta) <= 96);
+static_assert(sizeof(PacketMeta) <= 128);
 
-inline constexpr std::uint16_t kPacketMetaBytes = 96;
+inline constexpr std::uint16_t kPacketMetaBytes = 128;
 
 [[nodiscard]] inline PacketMeta& meta_of(rte_mbuf* packet) noexcept {
   return *static_cast<PacketMeta*>(rte_mbuf_to_priv(packet));

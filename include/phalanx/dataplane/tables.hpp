@@ -52,14 +52,17 @@ class LocalAddresses {
  public:
   void add(const net::IpAddress& address);
   void add_broadcast(const net::IpAddress& address);
-  // Four bytes of an IPv4 header's address field.
-  [[nodiscard]] bool contains4(const std::uint8_t* address) const noexcept {
-    std::uint32_t wanted = 0;
-    std::memcpy(&wanted, address, 4);
+  // Four bytes of an IPv4 header's address field, as they stand or as one word.
+  [[nodiscard]] bool contains4(std::uint32_t wanted) const noexcept {
     for (const auto own : v4_) {
       if (own == wanted) return true;
     }
     return false;
+  }
+  [[nodiscard]] bool contains4(const std::uint8_t* address) const noexcept {
+    std::uint32_t wanted = 0;
+    std::memcpy(&wanted, address, 4);
+    return contains4(wanted);
   }
   [[nodiscard]] bool contains6(const std::uint8_t* address) const noexcept;
   // Unicast and broadcast addresses, ff02::1 and every solicited-node group: what the control

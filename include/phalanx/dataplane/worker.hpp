@@ -112,17 +112,33 @@ class Worker {
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
 
  private:
+  // Where a clear packet comes from.
+  struct ClearOrigin {
+    std::uint8_t port = 0;  // where it came in; for our own packets: see clear_port
+    std::uint8_t clear_port = PacketMeta::kNoPort;
+    bool from_tunnel = false;
+    bool own = false;  // made by the gateway: TTL stays, nothing is punted back
+  };
+  // What a clear packet's header says. One word, stored as one: a core commits one store a cycle.
+  struct ClearFacts {
+    std::uint16_t total_length = 0;
+    std::uint8_t version = 0;
+    std::uint8_t traffic_class = 0;
+    std::uint8_t ttl = 0;
+    bool dont_fragment = false;  // IPv4 DF; IPv6: false
+    bool fragment = false;
+    std::uint8_t unused = 0;
+  };
+  static_assert(sizeof(ClearFacts) == sizeof(std::uint64_t));
   // A clear packet between classification and its verdict.
   struct ClearPacket {
     rte_mbuf* packet = nullptr;
     std::uint8_t* l3 = nullptr;
     std::uint64_t hash = 0;
     ipsec::FlowKey key;
-    net::IpView view;
-    std::uint8_t port = 0;  // where it came in; for our own packets: see clear_port
-    std::uint8_t clear_port = PacketMeta::kNoPort;
-    bool from_tunnel = false;
-    bool own = false;  // made by the gateway: TTL stays, nothing is punted back
+    ClearFacts facts;
+    ClearOrigin from;
+    std::uint32_t fragment_id = 0;
   };
   // An IP packet on its way to a next hop, mbuf data at its IP header.
   struct ForwardPacket {
@@ -148,10 +164,17 @@ class Worker {
   };
   // What each packet needs to know of its port, without the names and lists of Port.
   struct PortView {
-    net::MacAddress mac;
+    std::uint64_t mac = 0;  // six bytes as they stand on the wire, and two of 0
+    std::uint16_t mtu = 0;
     bool is_public = false;
     PacketSide clear_side = PacketSide::Public;   // of what came in there in clear
     PacketSide tunnel_side = PacketSide::Tunnel;  // of what came out of an SA and leaves there
+  };
+  struct PlainRoute {
+    std::uint64_t number;        // as Fib gives it
+    const Adjacency* adjacency;  // nullptr: not that plain
+    std::uint16_t mtu;
+    bool is_public;
   };
   // Counts one burst's packets of one port before they go to the shared counters.
   struct RxTally {
@@ -165,11 +188,18 @@ class Worker {
   // stage_rx.cpp
   unsigned poll_rx() noexcept;
   void classify_burst(const DeviceMap& map, std::span<rte_mbuf*> packets) noexcept;
+  bool classify_plain(std::uint8_t port, rte_mbuf* packet) noexcept;
   void classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) noexcept;
   void count_rx(RxTally& tally, std::uint8_t port, std::uint32_t bytes) noexcept;
   void classify_ip(rte_mbuf* packet, std::uint8_t port, std::uint16_t l3_offset,
                    std::uint16_t ether_type) noexcept;
   void classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view) noexcept;
+  void push_esp(rte_mbuf* packet, std::uint8_t* esp, std::uint32_t length,
+                std::uint8_t traffic_class) noexcept;
+  static void read_clear(ClearPacket& clear, rte_mbuf* packet, std::uint8_t* l3,
+                         const net::IpView& view, ClearOrigin from) noexcept;
+  void push_clear(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view,
+                  ClearOrigin from) noexcept;
 
   // stage_clear.cpp
   void process_clear() noexcept;
@@ -178,10 +208,10 @@ class Worker {
   FlowVerdict decide(const ClearPacket& clear) noexcept;
   FlowVerdict from_policy(std::uint32_t position, bool inbound) const noexcept;
   [[nodiscard]] base::BucketIndex bucket_of(const ClearPacket& clear) const noexcept;
-  [[nodiscard]] PacketSide side_of(const ClearPacket& clear) const noexcept {
-    if (clear.own) return PacketSide::Own;
-    const auto& port = port_views_[clear.port];
-    return clear.from_tunnel ? port.tunnel_side : port.clear_side;
+  [[nodiscard]] PacketSide side_of(const ClearOrigin& from) const noexcept {
+    if (from.own) return PacketSide::Own;
+    const auto& port = port_views_[from.port];
+    return from.from_tunnel ? port.tunnel_side : port.clear_side;
   }
 
   // stage_esp.cpp
@@ -207,12 +237,16 @@ class Worker {
 
   // stage_forward.cpp
   void process_forward() noexcept;
+  [[nodiscard]] PlainRoute plain_route(std::uint64_t number) const noexcept;
+  bool send_plain(const ForwardPacket& forward, const PlainRoute& route) noexcept;
   void route_one(const ForwardPacket& forward, std::uint64_t number) noexcept;
   void leave(const ForwardPacket& forward, const RouteTarget& target) noexcept;
   void send_to(rte_mbuf* packet, const RouteTarget& target) noexcept;
   void back_to_policy(const ForwardPacket& forward, std::uint8_t egress) noexcept;
   void send_adjacent(rte_mbuf* packet, AdjacencyIndex index) noexcept;
   void send_adjacent(rte_mbuf* packet, const Adjacency& adjacency) noexcept;
+  void frame_and_send(rte_mbuf* packet, std::uint8_t* l3, std::uint32_t length,
+                      const Adjacency& adjacency) noexcept;
   void transmit(rte_mbuf* packet, std::uint8_t port) noexcept;
   void flush_tx() noexcept;
   void flush_tx(std::size_t port) noexcept;

@@ -50,7 +50,7 @@ class FlowKeys {
         [&](std::uint32_t entry) noexcept {
           // Half of the keys reach into a second line.
           __builtin_prefetch(&at(entry));
-          __builtin_prefetch(&at(entry).zero);
+          __builtin_prefetch(&at(entry).side);
           prefetch(entry);
         },
         [&](std::size_t i, std::uint32_t entry) noexcept { return at(entry) == wanted[i]; });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -67,6 +68,58 @@ inline constexpr int kMaxExtensionHeaders = 8;
          protocol == kProtoDestOptions;
 }
 
+// A plain IPv4 header, read in whole words: no options, no fragment, no fault. What most packets
+// have, held in registers where an IpView would go through memory.
+struct PlainIpv4 {
+  std::uint64_t first;        // bytes 0 to 7 as they stand
+  std::uint64_t second;       // bytes 8 to 15
+  std::uint32_t destination;  // bytes 16 to 19
+
+  static_assert(std::endian::native == std::endian::little);
+  [[nodiscard]] std::uint16_t total_length() const noexcept {
+    return __builtin_bswap16(static_cast<std::uint16_t>(first >> 16));
+  }
+  [[nodiscard]] std::uint8_t traffic_class() const noexcept {
+    return static_cast<std::uint8_t>(first >> 8);
+  }
+  [[nodiscard]] bool dont_fragment() const noexcept { return ((first >> 48) & 0x40) != 0; }
+  [[nodiscard]] std::uint8_t ttl() const noexcept { return static_cast<std::uint8_t>(second); }
+  [[nodiscard]] std::uint8_t protocol() const noexcept {
+    return static_cast<std::uint8_t>(second >> 8);
+  }
+  [[nodiscard]] std::uint32_t source() const noexcept {  // as the bytes stand
+    return static_cast<std::uint32_t>(second >> 32);
+  }
+};
+
+// Reads the header at `bytes` if it is plain. The caller has proved that 20 bytes are there; `size`
+// of them may belong to the packet. A false says nothing: parse_ip_packet decides. Pure.
+[[nodiscard]] inline bool read_plain_ipv4(const void* bytes, std::size_t size,
+                                          PlainIpv4& ip) noexcept {
+  const auto* header = static_cast<const std::byte*>(bytes);
+  std::memcpy(&ip.first, header, sizeof(ip.first));
+  std::memcpy(&ip.second, header + 8, sizeof(ip.second));
+  std::memcpy(&ip.destination, header + 16, sizeof(ip.destination));
+  // Version and IHL; More Fragments and the offset.
+  if ((ip.first & 0xff3f'0000'0000'00ff) != 0x45) return false;
+  if (ip.total_length() < sizeof(Ipv4Header) || ip.total_length() > size) return false;
+  // RFC 1071 2(B), 2(C): native words of any width do, carries going round, as a correct sum is all
+  // ones in any byte order. Added to itself turned by half, a word folds into its upper half.
+  std::uint64_t sum;
+  std::uint64_t carries = __builtin_add_overflow(ip.first, ip.second, &sum) ? 1 : 0;
+  carries += ip.destination;
+  sum += carries;
+  sum += sum < carries ? 1 : 0;
+  sum += std::rotl(sum, 32);
+  auto half = static_cast<std::uint32_t>(sum >> 32);
+  half += std::rotl(half, 16);
+  if (half >> 16 != 0xffff) return false;
+  // Addresses that may be bad. 0/8 and above 223 as a source, 0/8 as a destination: rare enough.
+  const unsigned source = ip.source() & 0xff;
+  const unsigned destination = ip.destination & 0xff;
+  return source - 1 < 223 && source != 127 && destination != 0 && destination != 127;
+}
+
 namespace detail {
 
 // Lengths here have 16 bits, and no port carries longer packets.
@@ -83,21 +136,6 @@ inline constexpr std::uint32_t kMaxIpPacketBytes = 65535;
   return value.host();
 }
 
-// Whether the 20 bytes at `header` sum to a correct IPv4 header without options.
-[[nodiscard]] inline bool ipv4_checksum_holds(const std::byte* header) noexcept {
-  std::uint64_t first, second;
-  std::uint32_t third;
-  std::memcpy(&first, header, sizeof(first));
-  std::memcpy(&second, header + 8, sizeof(second));
-  std::memcpy(&third, header + 16, sizeof(third));
-  // RFC 1071 2(B): native words do, as a correct sum is all ones in any byte order.
-  std::uint64_t sum =
-      (first & 0xffffffff) + (first >> 32) + (second & 0xffffffff) + (second >> 32) + third;
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (sum & 0xffff) + (sum >> 16) == 0xffff;
-}
-
 inline void read_ports(std::span<const std::byte> bytes, IpView& view) noexcept {
   if (!carries_ports(view.protocol) || view.total_length - view.l4_offset < 4) return;
   view.has_ports = true;
@@ -109,24 +147,16 @@ inline void read_ports(std::span<const std::byte> bytes, IpView& view) noexcept 
 // nothing: parse_any_ip_packet decides.
 [[nodiscard]] inline bool parse_plain_ipv4(std::span<const std::byte> bytes,
                                            IpView& view) noexcept {
-  const auto* header = base::view_as<Ipv4Header>(bytes);
-  if (header == nullptr || header->version_ihl != 0x45) return false;
-  const auto total_length = header->total_length.host();
-  if (total_length < sizeof(Ipv4Header) || total_length > bytes.size()) return false;
-  const auto fragment = header->fragment.host();
-  if ((fragment & (Ipv4Header::kMoreFragments | Ipv4Header::kOffsetMask)) != 0) return false;
-  if (!ipv4_checksum_holds(bytes.data())) return false;
-  // Addresses that may be bad. 0/8 and above 223 as a source, 0/8 as a destination: rare enough.
-  const unsigned source = header->source[0];
-  const unsigned destination = header->destination[0];
-  if (source - 1 >= 223 || source == 127 || destination == 0 || destination == 127) return false;
-
+  PlainIpv4 ip;
+  if (bytes.size() < sizeof(Ipv4Header) || !read_plain_ipv4(bytes.data(), bytes.size(), ip)) {
+    return false;
+  }
   view.version = 4;
-  view.protocol = header->protocol;
-  view.traffic_class = header->type_of_service;
-  view.ttl = header->ttl;
-  view.dont_fragment = (fragment & Ipv4Header::kDontFragment) != 0;
-  view.total_length = total_length;
+  view.protocol = ip.protocol();
+  view.traffic_class = ip.traffic_class();
+  view.ttl = ip.ttl();
+  view.dont_fragment = ip.dont_fragment();
+  view.total_length = ip.total_length();
   view.l4_offset = sizeof(Ipv4Header);
   read_ports(bytes, view);
   return true;
@@ -165,9 +195,7 @@ inline void read_ports(std::span<const std::byte> bytes, IpView& view) noexcept 
 // Parses the IP packet that starts at bytes[0]. Never reads past bytes. Pure; any thread.
 [[nodiscard]] inline IpView parse_ip_packet(std::span<const std::byte> bytes) noexcept {
   IpView view;
-  if (detail::parse_plain_ipv4(bytes, view) || detail::parse_plain_ipv6(bytes, view)) {
-    return view;
-  }
+  if (detail::parse_plain_ipv4(bytes, view) || detail::parse_plain_ipv6(bytes, view)) return view;
   return detail::parse_any_ip_packet(bytes);
 }
 

@@ -163,6 +163,25 @@ TEST(FlowKey, TellsEchoMessagesApartByTheirIdentifier) {
   EXPECT_NE(key_of(8, 0), key_of(3, 0));
 }
 
+TEST(FlowKey, OfAPlainIpv4HeaderIsTheSame) {
+  for (const std::uint8_t protocol : std::initializer_list<std::uint8_t>{6, 17, 132, 47}) {
+    for (const std::size_t payload_bytes : {0U, 3U, 4U, 8U}) {
+      const auto packet =
+          test::build({.family = 4, .protocol = protocol, .payload_bytes = payload_bytes});
+      const auto view = net::parse_ip_packet(std::as_bytes(std::span(packet)));
+      net::PlainIpv4 ip{};
+      ASSERT_TRUE(net::read_plain_ipv4(packet.data(), packet.size(), ip));
+      FlowKey key;
+      write_flow_key(key, ip.source(), ip.destination, flow_fields(ip, packet.data() + 20, 3));
+      FlowKey wanted;
+      write_flow_key(wanted, view, packet.data(), 3);
+      EXPECT_EQ(key, wanted) << unsigned{protocol} << " with " << payload_bytes;
+      EXPECT_EQ(key.side, 3);
+      EXPECT_EQ(key.has_ports, view.has_ports ? 1 : 0);
+    }
+  }
+}
+
 TEST(FlowKey, HashDependsOnEachByteAndOnTheSeed) {
   const auto base_key = flow("10.2.0.7", "10.1.0.9", 17, 4000, 5000);
   std::set<std::uint64_t> hashes = {hash_flow_key(base_key, 1), hash_flow_key(base_key, 2)};
