@@ -104,10 +104,17 @@ void Worker::process_esp_out() noexcept {
 }
 
 void Worker::finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept {
+  auto index = kNoAdjacency;
+  const Adjacency* adjacency = nullptr;
   for (auto& entry : packets) {
     if (entry.verdict == ipsec::EspVerdict::Done) [[likely]] {
-      const AdjacencyIndex index(entry.out_sa->tx_hint());
-      if (const auto* adjacency = tables_.adjacencies->lookup(index)) [[likely]] {
+      // Neighbouring packets often have one next hop.
+      const AdjacencyIndex wanted(entry.out_sa->tx_hint());
+      if (wanted != index) {
+        index = wanted;
+        adjacency = tables_.adjacencies->lookup(index);
+      }
+      if (adjacency != nullptr) [[likely]] {
         frame_and_send(mbuf_of(entry), entry.data, entry.length, *adjacency);
       } else {
         trim(mbuf_of(entry), entry.data, entry.length);
@@ -127,6 +134,7 @@ void Worker::finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept {
 
 void Worker::collect_crypto() noexcept {
   // Everything that finished while other packets were submitted, in bursts that the lists can take.
+  if (engine_->pending() == 0) return;
   std::array<ipsec::EspPacket, kBurst> done;
   while (const auto count = engine_->collect_encrypted(done)) {
     finish_encrypted({done.data(), count});
