@@ -166,6 +166,7 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
     }
     decrement_ttl(clear.l3, clear.facts.version);
   }
+  sa.prefetch();
   auto& esp = esp_out_.items[esp_out_.count++];
   esp.data = clear.l3;
   esp.length = clear.facts.total_length;

@@ -202,8 +202,6 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   std::array<EspPacket*, EspEngine::kBurst> cbc;
   std::size_t num_ops = 0;
   std::size_t num_cbc = 0;
-  for (auto& packet : packets) packet.in_sa->prefetch();
-
   constexpr std::uint32_t kFixed = sizeof(net::EspHeader) + 8 + 16;  // header, IV, ICV
   for (auto& packet : packets) {
     auto& sa = *packet.in_sa;

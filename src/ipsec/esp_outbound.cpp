@@ -24,8 +24,6 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   std::array<EspPacket*, EspEngine::kBurst> cbc;
   std::size_t num_ops = 0;
   std::size_t num_cbc = 0;
-  for (auto& packet : packets) packet.out_sa->prefetch();
-
   for (auto& packet : packets) {
     auto& sa = *packet.out_sa;
     if (!is_combined(sa.algorithm_)) {
