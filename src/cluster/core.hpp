@@ -28,6 +28,7 @@ struct Core {
   StreamId stream;             // the one we write
   std::optional<VoterId> master;
   base::TimePoint master_heard{};
+  base::TimePoint shy_until{};  // others had better be master
   base::TimePoint now{};
   Outputs* out = nullptr;
   std::vector<Message> to_self;  // what we told ourselves, handled before the call returns

@@ -15,12 +15,13 @@ bool Elector::hears_master() const {
          core_.now - core_.master_heard <= core_.config.suspect_after();
 }
 
-// Ranked, so that two rarely ask at the same moment; witnesses come last.
+// Ranked, so that two rarely ask at the same moment; witnesses and who lags come last.
 base::Duration Elector::patience() const {
   auto voters = core_.voters().all();
   std::sort(voters.begin(), voters.end());
+  const bool last = core_.config.weight == 0 || !core_.complete || core_.now < core_.shy_until;
   const auto rank = std::find(voters.begin(), voters.end(), core_.self.node) - voters.begin() +
-                    (core_.config.weight == 0 ? static_cast<std::ptrdiff_t>(voters.size()) : 0);
+                    (last ? static_cast<std::ptrdiff_t>(voters.size()) : 0);
   return core_.config.heartbeat_interval * rank / 2;
 }
 

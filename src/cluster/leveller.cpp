@@ -37,6 +37,7 @@ Bytes write_snapshot(const Table& table, base::BucketIndex first, std::size_t li
 void Leveller::on(const Header& from, const LevelRequest& request) {
   LevelReply reply;
   reply.attempt = request.attempt;
+  reply.durable = !core_.disk.fresh;
   if (core_.levelled) {
     reply.complete = core_.complete;
     reply.committed = core_.memory.committed;
@@ -52,7 +53,8 @@ void Leveller::on(const Header& from, const LevelRequest& request) {
 void Leveller::on(const Header& from, const LevelReply& reply) {
   if (reply.attempt != attempt_ || phase_ != Phase::Asking) return;
   if (!from.levelled) {
-    memoryless_[from.sender.node] = {from.sender, core_.now};
+    // Who lost its disk may have forgotten a generation that still runs.
+    if (reply.durable) memoryless_[from.sender.node] = {from.sender, core_.now};
     return;
   }
   memoryless_.erase(from.sender.node);
@@ -103,7 +105,7 @@ void Leveller::adopt() {
   if (planted(Bug::LevelledCountingItself)) agreeing.push_back(core_.self.node);
   if (whole_ && !newest.voters.is_quorum(agreeing)) return;
   if (!best->second.reply.complete) return;
-  if (!whole_ && best->second.reply.applied < core_.memory.newest.settled_version) return;
+  if (!whole_ && best->second.reply.applied < core_.memory.latest().settled_version) return;
   source_ = best->second;
   if (whole_) {
     core_.memory = Memory{};
@@ -195,23 +197,45 @@ void Leveller::on(const Header& from, const SnapshotChunk& chunk) {
   }
 }
 
-// Our logs must begin where the copied table ends. False: one begins later.
+// Our logs must begin where the copied table ends. False, and nothing changed: one begins later.
 bool Leveller::install_starts() {
-  for (const auto& stream : source_.reply.streams) {
-    auto& log = core_.memory.streams[stream.stream];
-    if (log.held() < stream.applied) {
+  const auto needed = core_.memory.needed_streams();
+  auto& streams = core_.memory.streams;
+  // A stream that the source has never heard of is not in its table either.
+  std::map<StreamId, std::uint64_t> copied;
+  for (const auto& [id, log] : streams) copied[id] = 0;
+  for (const auto& stream : source_.reply.streams) copied[stream.stream] = stream.applied;
+  for (const auto& [id, applied] : copied) {
+    const auto& log = streams[id];
+    // A dead stream may have been emptied here, of more than anybody ever needed.
+    const bool over = log.frozen() && !needed.contains(id);
+    if (log.start() > applied && !over) return false;
+  }
+  for (const auto& [id, applied] : copied) {
+    auto& log = streams[id];
+    if (log.held() < applied) {
       const bool frozen = log.frozen();
       const auto commit = log.commit();
-      log = StreamLog(stream.applied);
+      log = StreamLog(applied);
       log.raise_commit(commit);
       if (frozen) log.freeze();
-    } else if (log.start() <= stream.applied) {
-      log.set_applied(stream.applied);
-    } else {
-      return false;
+    } else if (log.start() <= applied) {
+      log.set_applied(applied);
     }
   }
   return true;
+}
+
+// A planted mistake: what the snapshot says of an entry beats what we have applied since.
+void Leveller::merge_old_entries() {
+  for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
+    const base::BucketIndex index(static_cast<std::uint8_t>(i));
+    auto bucket = core_.memory.table.bucket(index);
+    const auto& snapshot = incoming_.bucket(index);
+    if (bucket.owner != snapshot.owner || bucket.position < snapshot.position) continue;
+    for (const auto& [uid, entry] : snapshot.entries) bucket.entries.insert_or_assign(uid, entry);
+    incoming_.replace(index, std::move(bucket));
+  }
 }
 
 void Leveller::finish_snapshot() {
@@ -219,6 +243,7 @@ void Leveller::finish_snapshot() {
     restart();
     return;
   }
+  if (planted(Bug::SnapshotBeatsTombstone)) merge_old_entries();
   core_.memory.table = std::move(incoming_);
   incoming_ = Table{};
   try_finish();
@@ -292,7 +317,7 @@ bool Leveller::tick() {
   if (!core_.admitted || core_.stopped) return false;
   if (!core_.levelled) {
     whole_ = true;
-  } else if (voter_.lags()) {
+  } else if (voter_.lags() || !core_.complete) {
     whole_ = false;
     core_.complete = false;
   } else {
@@ -312,6 +337,7 @@ bool Leveller::tick() {
 // -----------------------------------------------------------------------------------
 
 bool Leveller::try_cold_start() {
+  if (core_.disk.fresh) return false;
   if (waiting_since_ == base::TimePoint{}) waiting_since_ = core_.now;
   const auto pause = core_.config.heartbeat_interval * kPatience;
   if (core_.now - waiting_since_ < pause) return false;
@@ -342,7 +368,7 @@ void Leveller::on(const Header& from, const ColdRequest& request) {
   ColdReply reply;
   reply.generation = core_.disk.generation;
   reply.term = core_.disk.term;
-  if (request.generation > core_.disk.generation) {
+  if (request.generation > core_.disk.generation && !core_.disk.fresh) {
     core_.disk.generation = request.generation;
     core_.persist();
     cold_candidate_ = from.sender;

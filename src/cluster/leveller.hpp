@@ -61,6 +61,7 @@ class Leveller {
   void copy();
   void request_snapshot();
   void finish_snapshot();
+  void merge_old_entries();
   void try_finish();
   [[nodiscard]] bool install_starts();
   [[nodiscard]] bool start_generation();

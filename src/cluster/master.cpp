@@ -4,27 +4,38 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "phalanx/cluster/planted.hpp"
 
 namespace phalanx::cluster {
+namespace {
+
+// In heartbeats, and the most it doubles to.
+constexpr int kShortestPenalty = 20;
+constexpr int kMaxPenaltyFactor = 64;
+// Heartbeats that a proposal may stay open, and how long its master then lets others go first.
+constexpr int kMaxOpen = 10;
+constexpr int kShyFor = 30;
+
+}  // namespace
 
 void Master::begin(const std::vector<StreamId>& frozen) {
+  penalties_.clear();
+  own_progressed_ = settled_at_ = core_.now;
   freezing_.clear();
   orders_.clear();
   for (const auto& stream : frozen) {
     if (stream != core_.stream) voter_.freeze(stream);
   }
   voter_.advance();
-  propose(core_.memory.newest);
+  propose(core_.memory.latest());
 }
 
 void Master::propose(Allocation allocation) {
   const auto epoch = allocation.version.epoch.value() + 1;
   allocation.version = {core_.memory.generation, core_.memory.term, base::Epoch(epoch)};
-  auto settled = everybody_applied();
+  auto settled = planted(Bug::SettledTooEarly) ? allocation.version : everybody_applied();
   if (allocation.steps.size() > core_.config.max_steps) settled = core_.memory.table.applied();
   allocation.settle(settled);
   core_.memory.store(allocation);
@@ -51,29 +62,28 @@ void Master::send_proposal() {
     return;
   }
   proposed_at_ = core_.now;
-  const Propose message{core_.memory.committed, core_.memory.newest};
+  const Propose message{core_.memory.committed, core_.memory.latest()};
   for (const auto node : core_.peers()) {
     const auto* contact = core_.contacts.find(node);
-    const bool stored = contact != nullptr && contact->last.stored >= core_.memory.newest.version;
-    if (!stored || core_.memory.committed != core_.memory.newest.version) core_.send(node, message);
+    const bool stored = contact != nullptr && contact->last.stored >= core_.memory.latest().version;
+    if (!stored || core_.memory.committed != core_.memory.latest().version)
+      core_.send(node, message);
   }
 }
 
 void Master::on(const Header& from, const ProposeAck& ack) {
-  if (!core_.is_master() || !from.levelled || ack.version != core_.memory.newest.version) return;
+  if (!core_.is_master() || !from.levelled || ack.version != core_.memory.latest().version) return;
   agreement_.add(from.sender);
   check_committed();
 }
 
 void Master::check_committed() {
-  const auto& newest = core_.memory.newest;
-  if (core_.memory.committed >= newest.version) return;
-  if (newest.version.term != core_.memory.term) return;
-  if (!core_.memory.table_lags() && core_.memory.missing(newest).empty()) {
-    agreement_.add(core_.self);
-  }
+  const auto version = core_.memory.latest().version;
+  if (core_.memory.committed >= version) return;
+  if (version.term != core_.memory.term) return;
+  if (core_.memory.accept() || !core_.memory.pending) agreement_.add(core_.self);
   if (!agreement_.is_quorum(core_)) return;
-  core_.memory.committed = newest.version;
+  core_.memory.committed = version;
   freezing_.clear();
   voter_.advance();
   core_.heartbeat_due = true;
@@ -83,19 +93,61 @@ bool Master::is_live(const StreamId& stream) const {
   if (stream == kNoStream) return false;
   const auto log = core_.memory.streams.find(stream);
   if (log != core_.memory.streams.end() && log->second.frozen()) return false;
-  if (stream.node == core_.self.node) return stream == core_.stream;
+  if (stream.node == core_.self.node) {
+    return stream == core_.stream && core_.now - own_progressed_ <= core_.config.suspect_after();
+  }
   const auto* contact = core_.contacts.find(stream.node);
   return contact != nullptr && core_.alive(stream.node) &&
          core_.counts({stream.node, stream.boot}) && contact->last.stream == stream;
 }
 
+// The master is no better than others: when its stream stands still it is handed on, too.
+void Master::watch_own_stream() {
+  const auto& log = core_.memory.streams.at(core_.stream);
+  const bool moves = log.held() == log.commit() || log.commit() != own_commit_;
+  const auto contact = core_.contacts.quorum_contact(core_.voters(), core_.self.node, core_.now);
+  // Without a quorum nothing moves, and nothing can be done about it.
+  if (moves || core_.now - contact > core_.config.fence_after) own_progressed_ = core_.now;
+  own_commit_ = log.commit();
+}
+
+// Only who is heard is sick; who is silent is dead, and comes back as somebody new.
+void Master::penalise(const StreamId& stream) {
+  const auto* contact = core_.contacts.find(stream.node);
+  const bool heard = stream.node == core_.self.node ||
+                     (contact != nullptr && contact->boot == stream.boot &&
+                      core_.now - contact->heard <= core_.config.suspect_after());
+  if (!heard) return;
+  auto& penalty = penalties_[stream.node];
+  if (penalty.boot != stream.boot) penalty = Penalty{stream.boot, {}, {}};
+  const auto shortest = core_.config.heartbeat_interval * kShortestPenalty;
+  penalty.last = std::clamp(penalty.last * 2, shortest, shortest * kMaxPenaltyFactor);
+  penalty.until = core_.now + penalty.last;
+}
+
+std::uint32_t Master::weight_of(base::NodeId node, std::uint32_t weight) const {
+  const auto found = penalties_.find(node);
+  return found != penalties_.end() && core_.now < found->second.until ? 0 : weight;
+}
+
 std::vector<Candidate> Master::candidates() const {
   std::vector<Candidate> out;
-  if (core_.complete) out.push_back({core_.stream, core_.config.weight});
+  std::vector<std::uint32_t> wanted;  // weights, penalties forgiven
+  if (core_.complete && is_live(core_.stream)) {
+    out.push_back({core_.stream, weight_of(core_.self.node, core_.config.weight)});
+    wanted.push_back(core_.config.weight);
+  }
   for (const auto node : core_.peers()) {
     const auto* contact = core_.contacts.find(node);
     if (contact == nullptr || !contact->levelled || !contact->last.complete) continue;
-    if (is_live(contact->last.stream)) out.push_back({contact->last.stream, contact->last.weight});
+    if (is_live(contact->last.stream)) {
+      out.push_back({contact->last.stream, weight_of(node, contact->last.weight)});
+      wanted.push_back(contact->last.weight);
+    }
+  }
+  // When everybody is sick, somebody has to work.
+  if (std::all_of(out.begin(), out.end(), [](const auto& each) { return each.weight == 0; })) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].weight = wanted[i];
   }
   return out;
 }
@@ -111,6 +163,7 @@ void Master::on(const Header& from, const FreezeReport& report) {
 void Master::ask_freeze(const StreamId& stream, Freezing& freezing) {
   // Rule 7: ourselves first. Else a record could still become agreed through us after the others
   // have reported.
+  if (!freezing.frozen_here) penalise(stream);
   if (!freezing.frozen_here && !planted(Bug::MasterDoesNotFreezeItself)) voter_.freeze(stream);
   freezing.frozen_here = true;
   if (core_.now - freezing.asked_at < core_.config.resend_after) return;
@@ -122,11 +175,16 @@ void Master::ask_freeze(const StreamId& stream, Freezing& freezing) {
 }
 
 void Master::freeze_dead(const OwnerTable& owners) {
-  std::set<StreamId> dead;
+  living_.clear();
   for (const auto& owner : owners) {
-    if (owner.stream != kNoStream && !is_live(owner.stream)) dead.insert(owner.stream);
+    // Owners come in runs: few different ones, each looked at once.
+    const auto [at, fresh] = living_.try_emplace(owner.stream);
+    if (!fresh) continue;
+    at->second = is_live(owner.stream);
+    if (owner.stream != kNoStream && !at->second) {
+      ask_freeze(owner.stream, freezing_[owner.stream]);
+    }
   }
-  for (const auto& stream : dead) ask_freeze(stream, freezing_[stream]);
 }
 
 // Whether a quorum has reported and we hold the longest report ourselves.
@@ -140,6 +198,8 @@ bool Master::ready(const StreamId& stream, Base& base) {
   auto longest = ours;
   auto holder = core_.self;
   for (const auto& [voter, held] : found->second.held) {
+    // Any quorum of reports will do: what only the dead hold was never agreed.
+    if (!core_.counts(voter) || !core_.alive(voter.node)) continue;
     reported.add(voter);
     const bool better = planted(Bug::LevelToShortest) ? held < longest : held > longest;
     if (!better) continue;
@@ -153,43 +213,53 @@ bool Master::ready(const StreamId& stream, Base& base) {
   return false;
 }
 
-void Master::reassign() {
-  auto owners = core_.memory.newest.owners();
-  freeze_dead(owners);
-  std::map<StreamId, Base> bases;
-  std::set<base::BucketIndex> pinned;  // not to be touched now
-  bool all_live = true;
-  AllocationStep step;
+// Buckets that may change hands now lose their owner in `owners`; the others are pinned.
+Master::Homeless Master::find_homeless(OwnerTable& owners) {
+  Homeless found;
   std::map<StreamId, std::optional<Base>> dead;
   for (std::size_t i = 0; i < owners.size(); ++i) {
     const base::BucketIndex index(static_cast<std::uint8_t>(i));
     const auto stream = owners[i].stream;
     const auto& bucket = core_.memory.table.bucket(index);
-    if (stream == kNoStream) continue;
-    if (is_live(stream)) {
+    if (stream == kNoStream) {
+      found.any = true;
+      continue;
+    }
+    if (living_.at(stream)) {
       if (!bucket.closed || bucket.owner != owners[i]) {
         // Served: it moves only after its owner has closed it, even if that owner is to have none.
-        pinned.insert(index);
+        found.pinned.set(i);
         continue;
       }
-      auto& base = bases.try_emplace(stream, Base{stream, 0}).first->second;
+      auto& base = found.bases.try_emplace(stream, Base{stream, 0}).first->second;
       base.index = std::max(base.index, bucket.position);
       owners[i].stream = kNoStream;
+      found.any = true;
       continue;
     }
     auto [at, fresh] = dead.try_emplace(stream);
     Base base;
     if (fresh && ready(stream, base)) at->second = base;
     if (at->second) {
-      bases[stream] = *at->second;
+      found.bases[stream] = *at->second;
+      found.any = true;
     } else {
-      pinned.insert(index);
-      all_live = false;
+      found.pinned.set(i);
+      found.all_live = false;
     }
   }
+  return found;
+}
+
+void Master::reassign() {
+  auto owners = core_.memory.newest.owners();
+  freeze_dead(owners);
+  const auto homeless = find_homeless(owners);
   const auto all = candidates();
-  step.moves = plan_moves(owners, all, load_, {});
-  std::erase_if(step.moves, [&](const BucketMove& move) { return pinned.contains(move.bucket); });
+  AllocationStep step;
+  if (homeless.any) step.moves = plan_moves(owners, all, load_, {});
+  std::erase_if(step.moves,
+                [&](const BucketMove& move) { return homeless.pinned.test(move.bucket.value()); });
   for (auto& move : step.moves) {
     // A closed bucket goes where it was promised, if that node is still there.
     const auto order = orders_.find(move.bucket);
@@ -197,10 +267,10 @@ void Master::reassign() {
     orders_.erase(move.bucket);
   }
   if (step.moves.empty()) {
-    if (all_live) order_moves(owners, all);
+    if (homeless.all_live) order_moves(owners, all);
     return;
   }
-  for (const auto& [stream, base] : bases) step.bases.push_back(base);
+  for (const auto& [stream, base] : homeless.bases) step.bases.push_back(base);
   auto next = core_.memory.newest;
   step.version = {core_.memory.generation, core_.memory.term,
                   base::Epoch(next.version.epoch.value() + 1)};
@@ -214,6 +284,8 @@ void Master::order_moves(const OwnerTable& owners, const std::vector<Candidate>&
     return core_.now - each.second.since > core_.config.heartbeat_interval * 10;
   });
   if (orders_.empty()) {
+    if (core_.now - planned_at_ < core_.config.heartbeat_interval / 2) return;
+    planned_at_ = core_.now;
     const auto moves =
         plan_moves(owners, candidates, load_,
                    {.rebalance = true, .hysteresis_percent = core_.config.hysteresis_percent});
@@ -242,10 +314,20 @@ void Master::tick() {
     return;
   }
   if (core_.now - contact <= core_.config.suspect_after()) core_.master_heard = core_.now;
+  watch_own_stream();
   send_proposal();
   check_committed();
   if (core_.now - looked_at_ < core_.config.resend_after) return;
-  if (core_.memory.committed == core_.memory.newest.version && !core_.memory.table_lags()) {
+  if (core_.memory.committed != core_.memory.latest().version) {
+    // Those who hold what it builds on may be gone, or cannot reach the others: a new election
+    // finds out what counts, and somebody else had better win it.
+    if (core_.now - settled_at_ <= core_.config.heartbeat_interval * kMaxOpen) return;
+    core_.master.reset();
+    core_.shy_until = core_.now + core_.config.heartbeat_interval * kShyFor;
+    return;
+  }
+  settled_at_ = core_.now;
+  if (!core_.memory.pending && !core_.memory.table_lags()) {
     looked_at_ = core_.now;
     reassign();
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <map>
 
 #include "core.hpp"
@@ -43,14 +44,34 @@ class Master {
     base::TimePoint sent_at{};
   };
 
+  // What a look at all owners found.
+  struct Homeless {
+    bool any = false;
+    bool all_live = true;
+    std::bitset<base::kNumBuckets> pinned;  // not to be touched now
+    std::map<StreamId, Base> bases;
+  };
+
+  // A node whose stream had to be frozen while it was alive: given nothing for a while, longer each
+  // time, so that a sick node does not take buckets again and again.
+  struct Penalty {
+    base::BootCount boot;
+    base::TimePoint until{};
+    base::Duration last{};
+  };
+
   void propose(Allocation allocation);
   void send_proposal();
   void check_committed();
+  void watch_own_stream();
+  void penalise(const StreamId& stream);
+  [[nodiscard]] std::uint32_t weight_of(base::NodeId node, std::uint32_t weight) const;
   [[nodiscard]] bool is_live(const StreamId& stream) const;
   [[nodiscard]] std::vector<Candidate> candidates() const;
   void freeze_dead(const OwnerTable& owners);
   void ask_freeze(const StreamId& stream, Freezing& freezing);
   [[nodiscard]] bool ready(const StreamId& stream, Base& base);
+  [[nodiscard]] Homeless find_homeless(OwnerTable& owners);
   void reassign();
   void order_moves(const OwnerTable& owners, const std::vector<Candidate>& candidates);
   [[nodiscard]] Version everybody_applied() const;
@@ -59,8 +80,14 @@ class Master {
   Voter& voter_;
   Agreement agreement_;  // on the newest allocation
   base::TimePoint proposed_at_{};
-  base::TimePoint looked_at_{};  // for dead owners and moves
+  base::TimePoint settled_at_{};     // when the newest allocation was last a committed one
+  base::TimePoint looked_at_{};      // for dead owners and moves
+  base::TimePoint planned_at_{};     // moves for balance
+  std::map<StreamId, bool> living_;  // owners, as of the last look
   std::map<StreamId, Freezing> freezing_;
+  std::map<base::NodeId, Penalty> penalties_;
+  std::uint64_t own_commit_ = 0;
+  base::TimePoint own_progressed_{};  // when our own stream was last doing well
   std::map<base::BucketIndex, Order> orders_;
   std::array<std::uint32_t, base::kNumBuckets> load_{};
 };

@@ -3,7 +3,6 @@
 #include "phalanx/cluster/memory.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "phalanx/cluster/planted.hpp"
 
@@ -13,12 +12,25 @@ bool Memory::raise_term(base::Term higher) {
   if (higher <= term) return false;
   term = higher;
   voted_for.reset();
+  pending.reset();  // rule 3
   return true;
 }
 
 bool Memory::store(const Allocation& allocation) {
-  if (allocation.version <= newest.version) return false;
-  newest = allocation;
+  const auto& known = latest().version;
+  const bool lower = allocation.version < known && planted(Bug::LowerVersionAccepted);
+  if (allocation.version <= known && !lower) return false;
+  pending = allocation;
+  accept();
+  return true;
+}
+
+bool Memory::accept() {
+  if (!pending) return false;
+  const bool ready = pending->settled_version <= table.applied() && missing(*pending).empty();
+  if (!ready && !planted(Bug::AllocationWithoutPrefixes)) return false;
+  newest = std::move(*pending);
+  pending.reset();
   return true;
 }
 
@@ -49,10 +61,11 @@ bool Memory::apply_up_to(const StreamId& id, StreamLog& log, std::uint64_t targe
 // One step, when it is committed and the prefixes it builds on are here. A base of a frozen stream
 // is agreed by the commit itself, whatever its origin last knew.
 bool Memory::apply_next_step() {
-  const auto step = std::find_if(newest.steps.begin(), newest.steps.end(),
+  const auto& allocation = planted(Bug::OwnerWithoutPrefixes) ? latest() : newest;
+  const auto step = std::find_if(allocation.steps.begin(), allocation.steps.end(),
                                  [&](const auto& each) { return each.version > table.applied(); });
-  if (step == newest.steps.end() || table_lags()) return false;
-  const bool agreed = newest.version >= committed && step->version <= committed;
+  if (step == allocation.steps.end() || allocation.settled_version > table.applied()) return false;
+  const bool agreed = allocation.version >= committed && step->version <= committed;
   if (!agreed && !planted(Bug::AllocationUsedOnReceipt)) return false;
   for (const auto& base : step->bases) {
     const auto found = streams.find(base.stream);
@@ -74,6 +87,7 @@ bool Memory::apply_next_step() {
 }
 
 bool Memory::advance() {
+  accept();
   bool changed = false;
   bool progress = true;
   while (progress) {
@@ -85,13 +99,18 @@ bool Memory::advance() {
   return changed;
 }
 
-void Memory::forget_dead_streams() {
-  if (newest.version > committed) return;
+std::set<StreamId> Memory::needed_streams() const {
   std::set<StreamId> needed;
   for (const auto& owner : newest.owners()) needed.insert(owner.stream);
   for (const auto& step : newest.steps) {
     for (const auto& base : step.bases) needed.insert(base.stream);
   }
+  return needed;
+}
+
+void Memory::forget_dead_streams() {
+  if (newest.version > committed || pending) return;
+  const auto needed = needed_streams();
   for (auto& [id, log] : streams) {
     // The empty log stays: it remembers that the stream is frozen.
     if (!log.frozen() || needed.contains(id)) continue;

@@ -194,6 +194,7 @@ void put_body(Encoder& out, const LevelRequest& body) {
 void put_body(Encoder& out, const LevelReply& body) {
   out.u32(body.attempt);
   out.flag(body.complete);
+  out.flag(body.durable);
   out.id(body.committed);
   out.id(body.applied);
   put(out, body.newest);
@@ -315,6 +316,7 @@ void get_body(Decoder& in, LevelRequest& body) {
 void get_body(Decoder& in, LevelReply& body) {
   body.attempt = in.u32();
   body.complete = in.flag();
+  body.durable = in.flag();
   body.committed = in.version();
   body.applied = in.version();
   body.newest = get_allocation(in);

@@ -52,7 +52,7 @@ struct Node::Parts {
       message.end = log->second.held();
       message.commit = log->second.commit();
     }
-    message.stored = core.memory.newest.version;
+    message.stored = core.memory.latest().version;
     message.committed = core.memory.committed;
     message.applied = core.memory.table.applied();
     message.master = core.is_master();
@@ -112,7 +112,7 @@ struct Node::Parts {
                               beat_message->commit > last.commit ||
                               beat_message->stream != last.stream;
     const bool allocation_moves = !core.is_master() ||
-                                  beat_message->stored == core.memory.newest.version ||
+                                  beat_message->stored == core.memory.latest().version ||
                                   beat_message->stored > last.stored;
     if (stream_moves && allocation_moves) contact.progressed = core.now;
     contact.last = *beat_message;

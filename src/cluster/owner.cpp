@@ -83,7 +83,7 @@ void Owner::on(const Header& from, const Acknowledge& ack) {
   const auto held = std::min(ack.held, log.held());
   to.held = std::max(to.held, held);
   to.sent = std::max(to.sent, to.held);
-  if (from.levelled || planted(Bug::LevelledCountingItself)) {
+  if (from.levelled) {
     to.counted = std::max(to.counted, held);
   }
   advance_commit();
@@ -155,7 +155,11 @@ void Owner::refresh() {
       }
       for (std::size_t way = 0; way < kNumDirections; ++way) {
         const LeaseKeeper::Key key{uid, static_cast<Direction>(way)};
-        leases_.open(key, entry.directions[way].lease.number);
+        auto number = entry.directions[way].lease.number;
+        if (planted(Bug::ImpliedLeaseIgnored)) {
+          number += std::uint64_t{1} << entry.directions[way].lease.size_log2;
+        }
+        leases_.open(key, number);
         published_[key] = 0;
         publish(key, index);
       }
@@ -169,6 +173,11 @@ void Owner::on_frozen() {
   log.freeze();
   serving_.reset();
   core_.emit(EventKind::StreamFrozen);
+  if (planted(Bug::FrozenNodeForgets)) {
+    core_.stopped = true;
+    core_.levelled = false;
+    core_.emit(EventKind::Superseded);
+  }
   ++core_.stream.incarnation;
   for (const auto node : core_.contacts.known()) core_.contacts.find(node)->froze_us = false;
   start_stream();
@@ -191,6 +200,13 @@ void Owner::send_to(base::NodeId node, Receiver& to) {
   auto& log = core_.memory.streams.at(core_.stream);
   if (to.sent > to.held && core_.now - to.sent_at >= core_.config.resend_after) to.sent = to.held;
   to.sent = std::max(to.sent, log.start());
+  // It said so before it counted as a voter: ask it to say so again.
+  const auto* contact = core_.contacts.find(node);
+  if (to.sent >= log.held() && to.counted < to.held && contact != nullptr && contact->levelled &&
+      core_.now - to.sent_at >= core_.config.resend_after) {
+    to.sent_at = core_.now;
+    core_.send(node, Records{core_.stream, to.sent + 1, log.commit(), stable(), false, {}});
+  }
   std::size_t in_flight = 0;
   while (to.sent < log.held() && in_flight < core_.config.window_bytes) {
     Records message;

@@ -22,7 +22,10 @@ std::uint64_t ahead(std::uint64_t floor, std::uint8_t size_log2) noexcept {
 // The implied lease. After a closing record the numbers are exact: the window goes on as it was,
 // and only numbers above the closing top are new.
 void hand_over(DirectionState& state, bool closed) noexcept {
-  const auto top = state.lease.number;
+  auto top = state.lease.number;
+  // The last owner wrote nothing itself: its lease is the one that the allocation implied.
+  const bool implied = !closed && top == ahead(state.floor, state.lease.size_log2);
+  if (implied && planted(Bug::FloorFromLastOwnerOnly)) top = state.floor - 1;
   if (!closed || state.window.empty()) {
     state.floor = planted(Bug::FloorEqualsLease) ? top : top + 1;
     state.window.clear();
@@ -43,7 +46,7 @@ Table::Applied Table::apply(const StreamId& stream, std::uint64_t index, const R
   bucket.position = index;
   switch (record.kind) {
     case RecordKind::Put: {
-      if (bucket.tombstones.contains(record.uid) && !planted(Bug::SnapshotBeatsTombstone)) break;
+      if (bucket.tombstones.contains(record.uid)) break;
       auto [at, fresh] = bucket.entries.try_emplace(record.uid);
       at->second.kind = record.entry_kind;
       at->second.payload = record.body;

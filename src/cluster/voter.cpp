@@ -66,14 +66,17 @@ void Voter::freeze(const StreamId& stream) {
 
 void Voter::on(const Header& from, const Freeze& message) {
   // Rule 3: whoever voted for a later master obeys no earlier one.
-  if (from.term < core_.memory.term && !planted(Bug::LowerTermAccepted)) return;
+  const bool lower = from.term < core_.memory.term;
+  if (lower && !planted(Bug::LowerTermAccepted)) return;
   if (!from.levelled) return;
   FreezeReport report;
   for (const auto& stream : message.streams) {
     freeze(stream);
     report.held.push_back({stream, core_.memory.streams.at(stream).held()});
   }
-  if (core_.levelled) core_.send(from.sender.node, std::move(report));
+  if (!core_.levelled) return;
+  core_.send(from.sender.node, std::move(report));
+  if (lower) std::get<Send>(core_.out->back()).message.header.term = from.term;
 }
 
 void Voter::on(const Header& from, const Propose& message) {
@@ -88,6 +91,11 @@ void Voter::on(const Header& from, const Propose& message) {
     }
     core_.master_heard = core_.now;
   }
+  if (old && core_.memory.store(message.allocation)) {  // only with the planted mistake
+    core_.send(from.sender.node, ProposeAck{version});
+    std::get<Send>(core_.out->back()).message.header.term = from.term;
+    return;
+  }
   core_.memory.store(message.allocation);
   core_.memory.committed = std::max(core_.memory.committed, message.committed);
   unacknowledged_ = true;
@@ -96,22 +104,20 @@ void Voter::on(const Header& from, const Propose& message) {
 }
 
 void Voter::acknowledge_allocation() {
-  const auto& newest = core_.memory.newest;
   if (!unacknowledged_ || !core_.master || core_.is_master() || !core_.levelled) return;
-  if (newest.version.term != core_.memory.term) return;
-  const bool ready = !core_.memory.table_lags() && core_.memory.missing(newest).empty();
-  if (!ready && !planted(Bug::AllocationWithoutPrefixes)) {
+  if (core_.memory.latest().version.term != core_.memory.term) return;
+  if (core_.memory.pending && !core_.memory.accept()) {
     fetch_missing();
     return;
   }
   unacknowledged_ = false;
-  core_.send(core_.master->node, ProposeAck{newest.version});
+  core_.send(core_.master->node, ProposeAck{core_.memory.newest.version});
 }
 
 void Voter::fetch_missing() {
   if (core_.now - fetched_at_ < core_.config.resend_after) return;
   fetched_at_ = core_.now;
-  for (const auto& base : core_.memory.missing(core_.memory.newest)) {
+  for (const auto& base : core_.memory.missing(core_.memory.latest())) {
     core_.memory.streams.try_emplace(base.stream);
     const Fetch fetch{base.stream, base.index + 1};
     if (core_.master && !core_.is_master()) {
@@ -148,7 +154,7 @@ void Voter::advance() {
 void Voter::tick() {
   if (!core_.levelled) return;
   acknowledge_allocation();
-  if (!core_.memory.missing(core_.memory.newest).empty()) fetch_missing();
+  if (!core_.memory.missing(core_.memory.latest()).empty()) fetch_missing();
   if (core_.now - tidied_at_ >= core_.config.heartbeat_interval) {
     tidied_at_ = core_.now;
     core_.memory.forget_dead_streams();

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "phalanx/cluster/allocation.hpp"
@@ -19,24 +20,33 @@ struct Memory {
   base::Generation generation;
   base::Term term;                   // highest seen or voted in
   std::optional<VoterId> voted_for;  // in `term`
-  Allocation newest;                 // stored, committed or not
+  // Accepted: the prefixes that it names are here. Committed or not.
+  Allocation newest;
+  // Newer, but its prefixes are not all here. What nobody but the dead could complete was never
+  // agreed: it neither counts nor goes into votes, or nobody could ever build on it.
+  std::optional<Allocation> pending;
   Version committed;
   std::map<StreamId, StreamLog> streams;
   Table table;
 
   // A higher term forgets the vote of the lower one. False: the term is not higher.
   bool raise_term(base::Term higher);
-  // Keeps the newer of the two. False: not newer.
+  // Takes a newer allocation, at once or as pending. False: not newer.
   bool store(const Allocation& allocation);
+  // Accepts what was pending if its prefixes have come.
+  bool accept();
+  [[nodiscard]] const Allocation& latest() const noexcept { return pending ? *pending : newest; }
 
-  // Named prefixes that are not all here; empty: the allocation may be acknowledged.
+  // Named prefixes that are not all here.
   [[nodiscard]] std::vector<Base> missing(const Allocation& allocation) const;
   // The newest allocation begins after what the table has: only a snapshot helps.
   [[nodiscard]] bool table_lags() const noexcept {
-    return newest.settled_version > table.applied();
+    return latest().settled_version > table.applied();
   }
   // Applies whatever is agreed, records and steps in their order. True: the table changed.
   bool advance();
+  // Streams whose records the newest allocation still builds on.
+  [[nodiscard]] std::set<StreamId> needed_streams() const;
   // Drops the records of streams that no step and no bucket needs any more.
   void forget_dead_streams();
 

@@ -135,6 +135,7 @@ struct StreamSummary {
 struct LevelReply {
   std::uint32_t attempt = 0;
   bool complete = false;  // its table can be copied
+  bool durable = false;   // its disk was never lost: without memory, it may begin a generation
   Version committed;
   Version applied;
   Allocation newest;

@@ -38,6 +38,11 @@ enum class Bug : std::uint8_t {
   LevellingAcknowledges,
   HeartbeatIsLife,
   BootWrittenLate,
+  FloorFromLastOwnerOnly,
+  LeasesMergedByMaximum,
+  LowerVersionAccepted,
+  SettledTooEarly,
+  FrozenNodeForgets,
 };
 
 #ifdef PHALANX_PLANTED_BUGS

@@ -75,6 +75,7 @@ inline std::vector<Message> sample_messages() {
       LevelRequest{3},
       LevelReply{3,
                  true,
+                 true,
                  allocation.version,
                  allocation.settled_version,
                  allocation,
