@@ -22,6 +22,8 @@ std::string name(const Version& version) {
 }
 // A frozen owner may still run: its data ports close after 25 ms without contact, then one tick.
 constexpr auto kFenceLimit = std::chrono::milliseconds(25 + 2);
+// Detection, an election if the master was lost as well, and what lost messages cost.
+constexpr auto kStuckLimit = std::chrono::milliseconds(400);
 
 }  // namespace
 
@@ -33,8 +35,143 @@ void Checker::admitted(const Process& process, const Node& node) {
   }
 }
 
-void Checker::used(const Node& node, const SaKey& key, std::uint64_t number, Grant grant,
-                   std::uint64_t worker_limit) {
+Checker::Agreed& Checker::agreed(const Node& node) {
+  const auto [at, fresh] = agreed_.try_emplace(node.memory().generation);
+  if (fresh) at->second.voters = first_voters;
+  return at->second;
+}
+
+bool Checker::quorum_without(const Node& node, const StreamId& stream, std::uint64_t index) {
+  const auto generation = node.memory().generation;
+  std::vector<base::NodeId> without;
+  for (const auto& [id, other] : alive) {
+    const auto& memory = other->memory();
+    if (!other->levelled() || memory.generation != generation) continue;
+    const auto log = memory.streams.find(stream);
+    if (log == memory.streams.end() || log->second.held() < index) without.push_back(id);
+  }
+  return agreed(node).voters.is_quorum(without);
+}
+
+void Checker::check_prefix(const Node& node, const StreamId& stream, std::uint64_t index) {
+  if (!quorum_without(node, stream, index)) return;
+  fail(9, "stream " + name(stream) + " is agreed up to " + std::to_string(index) +
+              ", but a quorum can be made of voters that do not hold it");
+}
+
+void Checker::levelled(const Node& node) {
+  for (const auto& [stream, commit] : agreed(node).commit) check_prefix(node, stream, commit);
+}
+
+// A chain: what was once committed is part of everything that is committed later.
+void Checker::check_allocation(const Node& node, Agreed& agreed) {
+  const auto& newest = node.memory().newest;
+  agreed.allocation = newest.version;
+  if (newest.voters.version >= agreed.voters.version) agreed.voters = newest.voters;
+  std::map<Version, const AllocationStep*> here;
+  for (const auto& step : newest.steps) here[step.version] = &step;
+  for (auto at = agreed.steps.upper_bound(newest.settled_version); at != agreed.steps.end(); ++at) {
+    if (at->first > newest.version) break;
+    const auto found = here.find(at->first);
+    if (found == here.end() || *found->second != at->second) {
+      fail(6, "allocation " + name(newest.version) + " lost the committed step " + name(at->first));
+    }
+  }
+  for (const auto& [version, step] : here) agreed.steps.emplace(version, *step);
+  std::vector<base::NodeId> without;
+  for (const auto& [id, other] : alive) {
+    const auto& memory = other->memory();
+    if (!other->levelled() || memory.generation != node.memory().generation) continue;
+    if (memory.newest.version < newest.version) without.push_back(id);
+  }
+  if (agreed.voters.is_quorum(without)) {
+    fail(9, "allocation " + name(newest.version) +
+                " is committed, but a quorum can be made of voters that did not store it");
+  }
+  for (const auto& [version, step] : here) {
+    for (const auto& base : step->bases) check_prefix(node, base.stream, base.index);
+  }
+}
+
+bool Checker::is_deleted(base::Uid uid, base::Generation generation) const {
+  const auto found = removed_.find(uid);
+  const auto agreed = agreed_.find(generation);
+  if (found == removed_.end() || agreed == agreed_.end()) return false;
+  const auto commit = agreed->second.commit.find(found->second.first);
+  return commit != agreed->second.commit.end() && commit->second >= found->second.second;
+}
+
+void Checker::settled() {
+  for (const auto& [id, node] : alive) {
+    if (!node->levelled()) continue;
+    for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
+      const base::BucketIndex index(static_cast<std::uint8_t>(i));
+      for (const auto& [uid, entry] : node->memory().table.bucket(index).entries) {
+        if (is_deleted(uid, node->memory().generation)) {
+          fail(12, "node " + std::to_string(id.value()) + " holds deleted entry " +
+                       std::to_string(uid.value()));
+        }
+      }
+    }
+  }
+}
+
+// Rule 11, from the owner's own records: what a voter could know of the lease at any point between
+// the newest agreed record and the end of the stream.
+void Checker::check_lease(const Node& node, const SaKey& key, base::BucketIndex bucket,
+                          std::uint64_t number) {
+  const auto& memory = node.memory();
+  const auto& entries = memory.table.bucket(bucket).entries;
+  const auto entry = entries.find(key.uid);
+  const auto found = memory.streams.find(node.stream());
+  if (entry == entries.end() || found == memory.streams.end()) {
+    fail(4, name(key) + " used without an agreed entry");
+    return;
+  }
+  const auto way = static_cast<std::size_t>(key.direction);
+  auto least = entry->second.directions[way].lease.number;
+  const auto& log = found->second;
+  for (auto index = log.applied() + 1; index <= log.held(); ++index) {
+    const auto& record = *log.at(index);
+    if (record.kind != RecordKind::Lease || record.uid != key.uid) continue;
+    if (record.bucket != bucket || record.direction != key.direction) continue;
+    const auto value = record.leases[way].number;
+    least = index <= log.commit() ? value : std::min(least, value);
+  }
+  if (number > least) {
+    fail(4, name(key) + " number " + std::to_string(number) +
+                " used, but a takeover may find the lease " + std::to_string(least));
+  }
+}
+
+// An owner whose stream stands still is as good as dead, however lively its heartbeats: within a
+// few detection times it must be frozen, or cut off from its quorum.
+void Checker::check_advances(const Process& process, const Node& node) {
+  const auto& streams = node.memory().streams;
+  const auto log = streams.find(node.stream());
+  auto& stuck = stuck_[process.id];
+  const bool waits = log != streams.end() && !log->second.frozen() &&
+                     log->second.held() > log->second.commit() &&
+                     log->second.commit() == stuck.commit && node.may_forward(local_now);
+  if (!waits) {
+    stuck = {log == streams.end() ? 0 : log->second.commit(), now};
+  } else if (now - stuck.since > kStuckLimit) {
+    auto text = "stream " + name(node.stream()) + " stands still at " +
+                std::to_string(stuck.commit) + ", and nobody freezes it;";
+    for (const auto& [id, other] : alive) {
+      const auto copy = other->memory().streams.find(node.stream());
+      if (copy == other->memory().streams.end()) continue;
+      text += " node " + std::to_string(id.value()) + " from " +
+              std::to_string(copy->second.start()) + " to " + std::to_string(copy->second.held()) +
+              (copy->second.frozen() ? " frozen" : "");
+    }
+    fail(14, text);
+  }
+}
+
+void Checker::used(const Node& node, const SaKey& key, base::BucketIndex bucket,
+                   std::uint64_t number, Grant grant, std::uint64_t worker_limit) {
+  check_lease(node, key, bucket, number);
   if (!numbers_.insert({key, number}).second) {
     fail(key.direction == Direction::Outbound ? 2 : 3,
          name(key) + " number " + std::to_string(number) + " used twice");
@@ -72,6 +209,9 @@ void Checker::opened(const Node& node, base::BucketIndex index) {
     fail(6, "allocation " + name(version) + " used, but no quorum stored it");
   }
   for (const auto& [uid, entry] : bucket.entries) {
+    if (is_deleted(uid, generation)) {
+      fail(12, "deleted entry " + std::to_string(uid.value()) + " is back");
+    }
     if (bucket.tombstones.contains(uid)) {
       fail(12, "entry " + std::to_string(uid.value()) + " lives beside its tombstone");
     }
@@ -134,7 +274,9 @@ void Checker::check_frozen(const StreamId& stream) {
 void Checker::stepped(const Process& process, const Node& node) {
   if (!node.levelled()) return;
   auto& progress = progress_[process.id];
+  auto& all = agreed(node);
   const auto& memory = node.memory();
+  check_advances(process, node);
   if (memory.committed != progress.committed) {
     if (memory.committed < progress.committed) fail(6, "committed allocation went back");
     progress.committed = memory.committed;
@@ -143,11 +285,15 @@ void Checker::stepped(const Process& process, const Node& node) {
       if (!fresh && at->second.owners() != memory.newest.owners()) {
         fail(6, "two allocations " + name(memory.committed));
       }
+      if (memory.committed > all.allocation) check_allocation(node, all);
     }
   }
   const auto own = memory.streams.find(node.stream());
   if (own != memory.streams.end() && own->second.commit() > progress.commit[own->first]) {
     progress.commit[own->first] = own->second.commit();
+    auto& commit = all.commit[own->first];
+    commit = std::max(commit, own->second.commit());
+    check_prefix(node, own->first, commit);
     const auto voters = memory.newest.voters.current.size();
     if (holders(own->first, own->second.commit()) * 2 <= voters) {
       fail(9, "stream " + name(own->first) + " agreed up to " +

@@ -38,24 +38,33 @@ class Checker {
 
   // (1) a boot belongs to one process.
   void admitted(const Process& process, const Node& node);
-  // (2, 3, 5, 10, 17) a number was sent, or delivered.
-  void used(const Node& node, const SaKey& key, std::uint64_t number, Grant grant,
-            std::uint64_t worker_limit);
+  // (2, 3, 4, 5, 10, 17) a number was sent, or delivered.
+  void used(const Node& node, const SaKey& key, base::BucketIndex bucket, std::uint64_t number,
+            Grant grant, std::uint64_t worker_limit);
   // (5) a bucket changed hands: floors against what earlier owners used. (12) no dead entry lives.
   // (6) the allocation behind it is stored by a quorum.
   void opened(const Node& node, base::BucketIndex bucket);
-  // (6, 9) after every step of a node.
+  // (6, 9, 14) after every step of a node.
   void stepped(const Process& process, const Node& node);
   // (7, 8) what leaves a node.
   void sent(const Node& node, const Message& message);
-  void removed(base::Uid uid) { removed_.insert(uid); }
+  // (12) the tombstone is record `index` of the stream: final once that is agreed.
+  void removed(base::Uid uid, const StreamId& stream, std::uint64_t index) {
+    removed_[uid] = {stream, index};
+  }
+  // (9) a voter without memory counts again: nothing agreed may be missing in a quorum now.
+  void levelled(const Node& node);
+  // (12) no table anywhere holds what was deleted.
+  void settled();
   // The process is gone; what it had acknowledged counts as acknowledged.
   void crashed(const Process& process, const Node& node);
   void fail(int invariant, std::string text) {
     if (!violation_) violation_ = Violation{invariant, std::move(text)};
   }
 
-  base::TimePoint now{};  // of the world, as no node knows it
+  base::TimePoint now{};        // of the world, as no node knows it
+  base::TimePoint local_now{};  // of the node that takes a step
+  VoterSet first_voters;
   // Who is running, for the checks that look at everybody.
   std::map<base::NodeId, const Node*> alive;
 
@@ -69,6 +78,26 @@ class Checker {
     Version committed;
     std::map<StreamId, std::uint64_t> commit;
   };
+  // What has been agreed in one generation.
+  struct Agreed {
+    std::map<StreamId, std::uint64_t> commit;
+    Version allocation;
+    VoterSet voters;
+    std::map<Version, AllocationStep> steps;
+  };
+  struct Stuck {
+    std::uint64_t commit = 0;
+    base::TimePoint since{};
+  };
+  [[nodiscard]] Agreed& agreed(const Node& node);
+  // Whether some quorum of voters that count now is without record `index` of the stream.
+  [[nodiscard]] bool quorum_without(const Node& node, const StreamId& stream, std::uint64_t index);
+  void check_prefix(const Node& node, const StreamId& stream, std::uint64_t index);
+  void check_allocation(const Node& node, Agreed& agreed);
+  void check_lease(const Node& node, const SaKey& key, base::BucketIndex bucket,
+                   std::uint64_t number);
+  void check_advances(const Process& process, const Node& node);
+  [[nodiscard]] bool is_deleted(base::Uid uid, base::Generation generation) const;
   [[nodiscard]] std::size_t holders(const StreamId& stream, std::uint64_t index) const;
   [[nodiscard]] std::size_t storers(const Version& version) const;
   void check_frozen(const StreamId& stream);
@@ -77,7 +106,9 @@ class Checker {
   std::map<VoterId, std::uint32_t> boots_;
   std::map<SaKey, Use> uses_;
   std::set<std::pair<SaKey, std::uint64_t>> numbers_;
-  std::set<base::Uid> removed_;
+  std::map<base::Uid, std::pair<StreamId, std::uint64_t>> removed_;
+  std::map<base::Generation, Agreed> agreed_;
+  std::map<std::uint32_t, Stuck> stuck_;
   std::map<std::pair<Version, int>, Allocation> committed_;
   std::map<std::tuple<VoterId, base::Generation, base::Term>, VoterId> votes_;
   std::map<std::uint32_t, Progress> progress_;

@@ -136,7 +136,7 @@ void Gateway::deliver(base::Uid uid, Sa& sa, std::uint64_t number) {
     return;
   }
   ++counters_.delivered;
-  checker_.used(node_, {uid, Direction::Inbound}, number, sa.grant, sa.ways[0].limit);
+  checker_.used(node_, {uid, Direction::Inbound}, sa.bucket, number, sa.grant, sa.ways[0].limit);
 }
 
 void Gateway::inbound(base::Uid uid, base::BucketIndex bucket, std::uint64_t number, bool genuine,
@@ -178,7 +178,8 @@ void Gateway::outbound(base::Uid uid, base::BucketIndex bucket, base::TimePoint 
     return;
   }
   ++counters_.sent;
-  checker_.used(node_, {uid, Direction::Outbound}, sa.next++, sa.grant, sa.ways[1].limit);
+  checker_.used(node_, {uid, Direction::Outbound}, sa.bucket, sa.next++, sa.grant,
+                sa.ways[1].limit);
 }
 
 void Gateway::close(base::BucketIndex bucket, base::TimePoint now, Outputs& out) {

@@ -82,6 +82,12 @@ Plan shrink(Plan plan) {
   attempt([](Plan& p) { p.drains = 0; });
   attempt([](Plan& p) { p.power_losses = 0; });
   attempt([](Plan& p) { p.disk_losses = 0; });
+  attempt([](Plan& p) { p.ghost = 0; });
+  attempt([](Plan& p) { p.slow_nodes = 0; });
+  attempt([](Plan& p) { p.record_losses = 0; });
+  attempt([](Plan& p) { p.crash_in_election = 0; });
+  attempt([](Plan& p) { p.clone = 0; });
+  attempt([](Plan& p) { p.clock_error = 0; });
   for (auto field : {&Plan::stalls, &Plan::partitions, &Plan::crashes, &Plan::sas}) {
     for (bool again = true; again && plan.*field > 0;) {
       const auto before = plan.*field;

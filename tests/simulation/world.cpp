@@ -15,11 +15,8 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr auto kTick = milliseconds(2);
 constexpr auto kFlushAfter = microseconds(50);
 constexpr auto kTrafficEvery = milliseconds(2);
-// After the last fault everything must serve again within this time.
-constexpr auto kSettle = milliseconds(600);
 
 template <typename T>
 std::string text(T value) {
@@ -31,7 +28,8 @@ std::string text(T value) {
 World::World(const Plan& plan, bool keep_timeline)
     : plan_(plan), random_(plan.seed * 2 + 1), keep_timeline_(keep_timeline) {
   end_ = now_ + plan.length;
-  VoterSet voters{1, {}, {}};
+  auto& voters = checker_.first_voters;
+  voters.version = 1;
   const auto count = plan.nodes + plan.witnesses;
   for (unsigned i = 1; i <= count; ++i)
     voters.current.push_back(base::NodeId(static_cast<std::uint8_t>(i)));
@@ -46,6 +44,9 @@ World::World(const Plan& plan, bool keep_timeline)
     machine.config.snapshot_bytes = 4096;
     machine.config.max_steps = 6;
     machine.disk.voters = voters;
+    if (plan.clock_error > 0)
+      machine.clock_rate +=
+          plan.clock_error * (static_cast<double>(random_.between(-1000, 1000)) / 1000);
     start(machine);
   }
   peers_.resize(plan.sas);
@@ -62,6 +63,8 @@ World::World(const Plan& plan, bool keep_timeline)
   schedule(plan.drains, FaultKind::Drain);
   schedule(plan.power_losses, FaultKind::PowerLoss);
   schedule(plan.disk_losses, FaultKind::DiskLoss);
+  schedule(plan.slow_nodes, FaultKind::SlowNode);
+  schedule(plan.record_losses, FaultKind::RecordLoss);
   at(plan.length, {.what = What::Settle});
 }
 
@@ -94,12 +97,14 @@ std::vector<World::Machine*> World::running() {
 
 // Clocks of different machines have nothing to do with each other.
 base::TimePoint World::local(const Machine& machine) const {
-  return now_ + std::chrono::seconds(machine.process.node.value() * 1000);
+  const auto elapsed = static_cast<double>((now_ - base::TimePoint{}).count()) * machine.clock_rate;
+  return base::TimePoint{base::Duration(static_cast<std::int64_t>(elapsed))} +
+         std::chrono::seconds(machine.process.node.value() * 1000);
 }
 
 void World::start(Machine& machine) {
   machine.process.id = next_process_++;
-  machine.stalled_until = {};
+  machine.stalled_until = machine.slow_until = machine.records_lost_until = {};
   machine.uid_counter = 0;
   for (std::size_t i = 0; i < 8; ++i) {
     machine.config.nonce[i] = static_cast<std::byte>(machine.process.id >> (8 * i % 32));
@@ -122,7 +127,8 @@ void World::crash(Machine& machine, const char* why) {
   machine.gateway.reset();
   machine.node.reset();
   if (planted(Bug::BootWrittenLate) && machine.disk_lost) machine.disk.boot = base::BootCount{};
-  at(milliseconds(random_.between(2, 150)), {.what = What::Restart, .node = machine.process.node});
+  at(milliseconds(random_.between(plan_.quick_restarts ? 1 : 2, plan_.quick_restarts ? 6 : 150)),
+     {.what = What::Restart, .node = machine.process.node});
 }
 
 bool World::is_cut(base::NodeId from, base::NodeId to) const {
@@ -133,7 +139,9 @@ bool World::is_cut(base::NodeId from, base::NodeId to) const {
 void World::transmit(const Machine& machine, const Send& send) {
   const auto from = machine.process.node;
   ++report_.counts["messages"];
-  if (is_cut(from, send.to) || (!faults_over_ && random_.chance(plan_.loss))) {
+  const bool sick =
+      machine.records_lost_until > now_ && std::holds_alternative<Records>(send.message.body);
+  if (sick || is_cut(from, send.to) || (!faults_over_ && random_.chance(plan_.loss))) {
     ++report_.counts["messages lost"];
     return;
   }
@@ -154,7 +162,15 @@ void World::transmit(const Machine& machine, const Send& send) {
   for (int i = 0; i < copies; ++i) {
     auto delay = plan_.delay + base::Duration(random_.between(0, plan_.jitter.count()));
     if (random_.chance(plan_.spike)) delay += milliseconds(random_.between(1, 20));
+    if (const auto* to = machine_of(send.to); to != nullptr && to->slow_until > now_) {
+      delay += microseconds(random_.between(500, 4000));
+    }
     at(delay, {.what = What::Deliver, .node = send.to, .message = message});
+  }
+  if (!faults_over_ && plan_.ghost > 0 && random_.chance(plan_.ghost)) {
+    ++report_.counts["late copies"];
+    at(milliseconds(random_.between(5, 120)),
+       {.what = What::Deliver, .node = send.to, .message = message});
   }
 }
 
@@ -167,6 +183,7 @@ void World::handle(Machine& machine, const Event& event) {
       break;
     case EventKind::Levelled:
       ++report_.counts["levelled"];
+      checker_.levelled(*machine.node);
       note(name + " levelled");
       break;
     case EventKind::MasterChanged:
@@ -208,15 +225,23 @@ void World::execute(Machine& machine, Outputs& outputs) {
     } else if (const auto* send = std::get_if<Send>(&output)) {
       checker_.sent(*machine.node, send->message);
       transmit(machine, *send);
+      const auto* ask = std::get_if<VoteRequest>(&send->message.body);
+      if (ask != nullptr && !ask->pre && !faults_over_ && plan_.crash_in_election > 0 &&
+          random_.chance(plan_.crash_in_election)) {
+        crash(machine, "crash in an election");
+        return;
+      }
     } else {
       const auto& event = std::get<Event>(output);
       superseded |= event.kind == EventKind::Superseded;
       handle(machine, event);
     }
   }
+  checker_.local_now = local(machine);
   checker_.stepped(machine.process, *machine.node);
   note_allocation(machine);
   ++report_.counts["steps"];
+  if (++steps_ > kMaxSteps) checker_.fail(0, "the run does not come to rest: a storm of messages");
   if (superseded) crash(machine, "superseded");
 }
 
@@ -241,7 +266,15 @@ void World::node_happening(Machine& machine, const Happening& happening) {
       if (happening.process != machine.process.id) return;
       machine.node->flush(time, out);
       break;
-    case What::Deliver: machine.node->receive(*happening.message, time, out); break;
+    case What::Deliver:
+      for (auto& clone : clones_) {
+        if (clone->process.node != happening.node || !clone->node) continue;
+        Outputs to_clone;
+        clone->node->receive(*happening.message, local(*clone), to_clone);
+        clone_step(*clone, to_clone);
+      }
+      machine.node->receive(*happening.message, time, out);
+      break;
     case What::Esp:
       machine.gateway->inbound(peers_[happening.sa].uid, peers_[happening.sa].bucket,
                                happening.number, happening.genuine, time, out);
@@ -255,6 +288,7 @@ void World::node_happening(Machine& machine, const Happening& happening) {
     case What::Resume:
     case What::Undrain:
     case What::Traffic:
+    case What::CloneTick:
     case What::Settle: return;
   }
   if (gateway_counters_.raises != raises) {
@@ -272,7 +306,20 @@ void World::happen(const Happening& happening) {
     case What::Clear: node_happening(machines_.at(happening.node), happening); break;
     case What::Fault: fault(static_cast<FaultKind>(happening.number)); break;
     case What::Restart:
-      if (auto& machine = machines_.at(happening.node); !machine.node) start(machine);
+      if (auto& machine = machines_.at(happening.node); !machine.node) {
+        if (!faults_over_ && plan_.clone > 0 && random_.chance(plan_.clone)) start_clone(machine);
+        start(machine);
+      }
+      break;
+    case What::CloneTick:
+      for (auto& clone : clones_) {
+        if (clone->process.id != happening.process || !clone->node) continue;
+        Outputs out;
+        clone->node->tick(local(*clone), out);
+        clone_step(*clone, out);
+        at(kTick, happening);
+        break;
+      }
       break;
     case What::Heal:
       std::erase_if(cuts_, [&](const Cut& cut) { return cut.id == happening.number; });
@@ -284,21 +331,23 @@ void World::happen(const Happening& happening) {
       }
       break;
     case What::Traffic:
-      manage_sas();
+      if (!faults_over_) manage_sas();
       traffic();
       at(kTrafficEvery, {.what = What::Traffic});
       break;
     case What::Settle:
       faults_over_ = true;
       cuts_.clear();
+      for (auto& [node, machine] : machines_) {
+        machine.slow_until = machine.records_lost_until = {};
+      }
       note("all faults end");
       break;
     case What::Resume: break;
   }
 }
 
-Report World::run() {
-  const auto stop = end_ + kSettle;
+void World::advance(base::TimePoint stop) {
   while (!queue_.empty() && !checker_.violation()) {
     const auto happening = queue_.top();
     if (happening.at > stop) break;
@@ -307,6 +356,10 @@ Report World::run() {
     checker_.now = now_;
     happen(happening);
   }
+}
+
+Report World::run() {
+  advance(end_ + kSettle);
   if (!checker_.violation()) settle();
   report_.violation = checker_.violation();
   if (report_.violation) note("stopped");

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,14 +28,21 @@ struct Plan {
   base::Duration delay = std::chrono::microseconds(50);
   base::Duration jitter = std::chrono::microseconds(100);
   double spike = 0;  // a message is late by milliseconds
+  double ghost = 0;  // a copy of a message arrives after tens of milliseconds
   unsigned crashes = 0;
   unsigned partitions = 0;
   unsigned stalls = 0;
   unsigned drains = 0;
   unsigned power_losses = 0;
   unsigned disk_losses = 0;
-  double crash_in_step = 0;  // a crash comes between two outputs of one step
-  bool encode = false;       // every message goes through the codec
+  unsigned slow_nodes = 0;       // everything reaches one node late for a while
+  unsigned record_losses = 0;    // one node's records are lost, its heartbeats are not
+  double crash_in_step = 0;      // a crash comes between two outputs of one step
+  double crash_in_election = 0;  // a candidate stops while it asks for votes
+  double clone = 0;              // a node starts twice at once, one of them with a new disk
+  bool quick_restarts = false;   // a crashed process is back within milliseconds
+  double clock_error = 0;        // clocks run fast or slow by up to this
+  bool encode = false;           // every message goes through the codec
   unsigned sas = 6;
 };
 [[nodiscard]] Plan draw_plan(std::uint64_t seed);
@@ -46,6 +54,14 @@ struct Report {
   std::map<std::string, std::uint64_t> counts;
   std::vector<std::string> timeline;  // filled when asked for
 };
+
+inline constexpr auto kTick = std::chrono::milliseconds(2);
+// After the last fault everything must serve again within this time.
+inline constexpr auto kSettle = std::chrono::milliseconds(600);
+// More than ten times what a run takes.
+inline constexpr std::uint64_t kMaxSteps = 600'000;
+// A bucket that moves as planned is with nobody for less than this.
+inline constexpr auto kMoveTime = std::chrono::milliseconds(60);
 
 // N nodes of the real core on a simulated network and clock.
 class World {
@@ -66,9 +82,19 @@ class World {
     Resume,
     Undrain,
     Traffic,
+    CloneTick,
     Settle
   };
-  enum class FaultKind : std::uint8_t { Crash, Partition, Stall, Drain, PowerLoss, DiskLoss };
+  enum class FaultKind : std::uint8_t {
+    Crash,
+    Partition,
+    Stall,
+    Drain,
+    PowerLoss,
+    DiskLoss,
+    SlowNode,
+    RecordLoss
+  };
   struct Happening {
     base::TimePoint at{};
     std::uint64_t order = 0;
@@ -92,6 +118,9 @@ class World {
     std::unique_ptr<Node> node;
     std::unique_ptr<Gateway> gateway;
     base::TimePoint stalled_until{};
+    base::TimePoint slow_until{};
+    base::TimePoint records_lost_until{};
+    double clock_rate = 1;
     std::uint32_t uid_counter = 0;
     bool disk_lost = false;
     Version noted;  // allocation last seen committed, for the timeline
@@ -116,6 +145,8 @@ class World {
   void execute(Machine& machine, Outputs& outputs);
   void handle(Machine& machine, const Event& event);
   void transmit(const Machine& machine, const Send& send);
+  void start_clone(Machine& machine);
+  void clone_step(Machine& clone, Outputs& outputs);
   [[nodiscard]] bool is_cut(base::NodeId from, base::NodeId to) const;
   void happen(const Happening& happening);
   void node_happening(Machine& machine, const Happening& happening);
@@ -123,6 +154,10 @@ class World {
   void traffic();
   void manage_sas();
   void settle();
+  void advance(base::TimePoint stop);
+  [[nodiscard]] bool has_quorum();
+  void strike_served(std::bitset<base::kNumBuckets>& unserved);
+  void note_everybody(base::BucketIndex bucket);
   void note(const std::string& text);
   void note_allocation(Machine& machine);
   [[nodiscard]] Machine* machine_of(base::NodeId node);
@@ -138,9 +173,11 @@ class World {
   base::TimePoint end_;
   bool faults_over_ = false;
   std::uint64_t order_ = 0;
+  std::uint64_t steps_ = 0;
   std::uint32_t next_process_ = 1;
   std::uint64_t next_cut_ = 1;
   std::map<base::NodeId, Machine> machines_;
+  std::vector<std::unique_ptr<Machine>> clones_;
   std::vector<Peer> peers_;
   std::vector<Cut> cuts_;
   std::priority_queue<Happening, std::vector<Happening>, Later> queue_;
