@@ -120,6 +120,7 @@ Gateway::Status Gateway::install_sas() {
       clock_.now());
   if (!leases) return leases.error().message;
   leases_ = std::move(*leases);
+  leases_open_ = true;
 
   keys_ = control::KeyRegistry::create();
   if (!keys_) return std::string("the system has no random bytes");
@@ -181,7 +182,7 @@ bool Gateway::shutdown() {
   telemetry_.reset();
   dataplane_->stop();
   loop_->shutdown();
-  const bool exact = leases_->close(clock_.now(), kCloseLimit);
+  const bool exact = close_leases();
   if (!exact) base::log_warn("phalanxd", "the leases are not exact, a restart loses some numbers");
   dataplane_->close_devices();
   const auto leaked = dataplane_->pool().in_use();
@@ -194,12 +195,20 @@ bool Gateway::shutdown() {
   return leaked == 0;
 }
 
+// Once, after the workers have stopped.
+bool Gateway::close_leases() {
+  return std::exchange(leases_open_, false) && leases_->close(clock_.now(), kCloseLimit);
+}
+
 // Members go in reverse: management before what it shows, SAs before the leases' storage thread
 // would be asked again, devices before EAL.
 Gateway::~Gateway() {
   commands_.reset();
   telemetry_.reset();
   if (dataplane_) dataplane_->stop();
+  if (loop_) loop_->shutdown();
+  // A start that failed had leases, perhaps workers that used them; not made exact, they are a gap.
+  static_cast<void>(close_leases());
   loop_.reset();
   leases_.reset();
   dataplane_.reset();

@@ -49,6 +49,7 @@ class Gateway {
   Status install_sas();
   Status start_management();
   Status start_workers();
+  [[nodiscard]] bool close_leases();
 
   mgmt::Config config_;
   base::SteadyClock clock_;
@@ -58,6 +59,7 @@ class Gateway {
   std::vector<control::KeyRegistry::Use> key_uses_;  // by SA
   std::unique_ptr<dataplane::Dataplane> dataplane_;
   std::unique_ptr<control::LeaseService> leases_;
+  bool leases_open_ = false;  // not made exact yet
   std::unique_ptr<control::ControlLoop> loop_;
   std::unique_ptr<mgmt::Telemetry> telemetry_;
   std::unique_ptr<mgmt::CommandServer> commands_;

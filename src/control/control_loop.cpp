@@ -38,7 +38,7 @@ ControlLoop::ControlLoop(dataplane::Dataplane& dataplane, LeaseService& leases,
       clock_(clock),
       io_(dataplane),
       host_(std::make_unique<HostStack>(host_config(dataplane), io_, seed)),
-      capture_(std::make_unique<CaptureSession>(dataplane)),
+      capture_(std::make_unique<CaptureSession>(dataplane, clock)),
       link_up_(dataplane.devices().size(), true),
       last_poll_(clock.now()) {
   auto& local = dataplane.tables().local;
@@ -62,7 +62,6 @@ unsigned ControlLoop::poll() {
   last_poll_ = now;
   unsigned work = take_punted(now);
   work += take_raises(now);
-  work += take_captured();
   work += take_calls();
   if (host_->next_deadline() <= now) host_->tick(now);
   leases_.step(now);
@@ -102,9 +101,8 @@ void ControlLoop::handle_punted(rte_mbuf* packet, base::TimePoint now) {
     return;
   }
   punted.frame = {rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len};
-  io_.set_context(&meta);
+  punted.arrival = meta.from_tunnel ? Arrival::Tunnel : Arrival::Clear;
   host_->on_punt(punted, now);
-  io_.set_context(nullptr);
   rte_pktmbuf_free(packet);
 }
 
@@ -117,20 +115,6 @@ unsigned ControlLoop::take_raises(base::TimePoint now) {
       leases_.on_raise_request(index, now);
       ++total;
     }
-  }
-  return total;
-}
-
-unsigned ControlLoop::take_captured() {
-  unsigned total = 0;
-  std::array<rte_mbuf*, kBurst> packets;
-  for (std::size_t worker = 0; worker < dataplane_.num_workers(); ++worker) {
-    const auto count = dataplane_.pop_captured(worker, packets);
-    for (unsigned i = 0; i < count; ++i) {
-      capture_->write(packets[i]);
-      rte_pktmbuf_free(packets[i]);
-    }
-    total += count;
   }
   return total;
 }
@@ -177,7 +161,7 @@ void ControlLoop::watch_links(base::TimePoint now) {
 
 void ControlLoop::shutdown() {
   const auto now = clock_.now();
-  while (take_punted(now) + take_captured() != 0) {
+  while (take_punted(now) != 0) {
   }
   host_->shutdown();
   capture_->stop();

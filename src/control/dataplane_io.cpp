@@ -6,7 +6,6 @@
 #include <new>
 #include <utility>
 
-#include "phalanx/base/log.hpp"
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/ip.hpp"
 
@@ -61,16 +60,15 @@ bool DataplaneIo::transmit(base::PortIndex port, std::span<const std::byte> fram
   return true;
 }
 
-bool DataplaneIo::inject_l3(base::PortIndex port, std::span<const std::byte> bytes) noexcept {
+bool DataplaneIo::inject_l3(base::PortIndex port, Arrival arrival,
+                            std::span<const std::byte> bytes) noexcept {
   auto* packet = copy_of(bytes);
   if (packet == nullptr) return false;
   auto& meta = dataplane::meta_of(packet);
   meta.task = PacketTask::Route;
   meta.port = port.value();
   meta.own = true;
-  // What arrived in clear may be answered in clear by the port it came in by, and by no other.
-  const bool arrived_clear = context_ != nullptr && !context_->from_tunnel;
-  meta.clear_port = arrived_clear ? port.value() : PacketMeta::kNoPort;
+  meta.clear_port = arrival == Arrival::Clear ? port.value() : PacketMeta::kNoPort;
   if (!give(packet)) return false;
   counters_.routed.add(1);
   return true;
@@ -106,15 +104,16 @@ HeldView DataplaneIo::held_view(void* handle) const noexcept {
   }
   const auto& meta = dataplane::meta_of(mbuf_of(handle));
   return {{reinterpret_cast<const std::byte*>(l3), packet->data_len},
-          base::PortIndex(meta.ingress)};
+          base::PortIndex(meta.ingress),
+          meta.from_tunnel ? Arrival::Tunnel : Arrival::Clear};
 }
 
-void DataplaneIo::publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
+bool DataplaneIo::publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
                                     const net::IpAddress& address,
                                     const net::MacAddress& mac) noexcept {
   const auto& egress = dataplane_.tables().ports[port.value()];
   std::unique_ptr<dataplane::Adjacency> adjacency(new (std::nothrow) dataplane::Adjacency);
-  if (!adjacency) return;
+  if (!adjacency) return false;
   adjacency->port = port.value();
   adjacency->mtu = egress.mtu;
   adjacency->mac = mac;
@@ -136,9 +135,8 @@ void DataplaneIo::publish_adjacency(dataplane::AdjacencyIndex index, base::PortI
     tables.hosts->erase(old->port, old->address);
   }
   tables.adjacencies->publish(index, std::move(adjacency));
-  if (!tables.hosts->insert(port.value(), address, index)) {
-    base::log_warn("control", "the host table is full address=" + net::to_string(address));
-  }
+  if (!tables.hosts->insert(port.value(), address, index)) counters_.hosts_full.add(1);
+  return true;
 }
 
 void DataplaneIo::withdraw_adjacency(dataplane::AdjacencyIndex index) noexcept {

@@ -88,6 +88,8 @@ constexpr std::array<HostCounterInfo, kNumHostCounters> kTable = {{
     {NeighborAged, Group::Event, "neighbor_aged", "neighbors forgotten after long disuse"},
     {NeighborFailed, Group::Event, "neighbor_failed", "neighbors that did not answer"},
     {NeighborRefused, Group::Event, "neighbor_refused", "neighbors for which there was no room"},
+    {NeighborNotPublished, Group::Event, "neighbor_not_published",
+     "answers of neighbors that there was no memory for"},
 }};
 
 constexpr bool rows_in_order() noexcept {

@@ -47,7 +47,7 @@ HostCounter HostStack::on_echo(const LocalPacket& packet, std::span<const std::b
   const auto room = std::span(scratch_).subspan(sizeof(net::EthernetHeader));
   const auto length = net::write_echo_reply(reply, message, room);
   if (length == 0) return HostCounter::EchoTooBig;
-  const bool sent = send_packet(packet.port, packet.from, room.first(length));
+  const bool sent = send_packet(packet.port, packet.arrival, packet.from, room.first(length));
   return sent ? HostCounter::EchoAnswered : HostCounter::AnswerNotSent;
 }
 
@@ -65,6 +65,7 @@ HostCounter HostStack::on_unspoken(const LocalPacket& packet, base::TimePoint no
   complaint.kind =
       view.has_ports ? IcmpErrorKind::PortUnreachable : IcmpErrorKind::ProtocolUnreachable;
   complaint.port = packet.port;
+  complaint.arrival = packet.arrival;
   complaint.packet = packet.packet;
   complaint.from = packet.from;
   complain(complaint, now);

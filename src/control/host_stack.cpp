@@ -189,6 +189,7 @@ HostCounter HostStack::on_not_forwarded(const PuntedPacket& packet, base::TimePo
   Complaint complaint;
   complaint.kind = error_kind(packet.reason);
   complaint.port = packet.port;
+  complaint.arrival = packet.arrival;
   complaint.packet = packet.frame.subspan(packet.l3_offset);
   complaint.mtu = packet.mtu;
   complaint.from = source_mac(packet);
@@ -200,6 +201,7 @@ HostCounter HostStack::on_not_forwarded(const PuntedPacket& packet, base::TimePo
 HostCounter HostStack::on_local(const PuntedPacket& punted, base::TimePoint now) {
   LocalPacket packet;
   packet.port = punted.port;
+  packet.arrival = punted.arrival;
   packet.packet = punted.frame.subspan(punted.l3_offset);
   packet.view = net::parse_ip_packet(packet.packet);
   if (packet.view.fault != net::IpFault::Ok) return HostCounter::BadPacket;
@@ -245,16 +247,20 @@ void HostStack::complain(const Complaint& complaint, base::TimePoint now) {
   const auto outcome =
       errors_.build({complaint.kind, complaint.packet, *source, complaint.mtu}, room, now);
   if (outcome.counter != HostCounter::IcmpErrorSent) return counters_.add(outcome.counter);
-  const bool sent = send_packet(complaint.port, complaint.from, room.first(outcome.length));
+  const bool sent =
+      send_packet(complaint.port, complaint.arrival, complaint.from, room.first(outcome.length));
   counters_.add(sent ? HostCounter::IcmpErrorSent : HostCounter::IcmpErrorNotSent);
 }
 
 // Sends the packet that stands in scratch_ behind the room for an Ethernet header. One to a
 // link-local address stays on its link and goes to the station it answers; all others are routed.
-bool HostStack::send_packet(base::PortIndex port, const std::optional<net::MacAddress>& to,
+bool HostStack::send_packet(base::PortIndex port, Arrival arrival,
+                            const std::optional<net::MacAddress>& to,
                             std::span<const std::byte> packet) {
   const auto destination = ip_endpoints(packet, family_of(packet)).destination;
-  if (!destination.is_v6() || !destination.is_link_local()) return io_.inject_l3(port, packet);
+  if (!destination.is_v6() || !destination.is_link_local()) {
+    return io_.inject_l3(port, arrival, packet);
+  }
   if (!to) return false;
   const auto frame = std::span(scratch_).first(sizeof(EthernetHeader) + packet.size());
   auto* ethernet = base::view_as<EthernetHeader>(frame);
@@ -270,6 +276,7 @@ void HostStack::on_unreachable(void* handle, base::TimePoint now) noexcept {
   Complaint complaint;
   complaint.kind = IcmpErrorKind::HostUnreachable;
   complaint.port = held.in_port;
+  complaint.arrival = held.arrival;
   complaint.packet = held.packet;
   complain(complaint, now);
 }

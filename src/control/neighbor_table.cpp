@@ -98,12 +98,15 @@ std::optional<dataplane::AdjacencyIndex> NeighborTable::add_static(const Neighbo
   }
   auto* entry = make_entry(key, base::TimePoint{});
   if (entry == nullptr) return std::nullopt;
+  const dataplane::AdjacencyIndex index(row_of(*entry));
+  if (!io_.publish_adjacency(index, key.port, key.address, mac)) {
+    remove(*entry);
+    return std::nullopt;
+  }
   unanswered_ -= 1;
   entry->permanent = true;
   entry->mac = mac;
   enter(*entry, NeighborState::Static, base::TimePoint::max());
-  const dataplane::AdjacencyIndex index(row_of(*entry));
-  io_.publish_adjacency(index, key.port, key.address, mac);
   return index;
 }
 
@@ -149,8 +152,7 @@ bool NeighborTable::update(const NeighborKey& key, const NeighborNews& news, bas
   if (news.mac && !is_station(*news.mac)) return true;
   if (!entry->resolved()) {
     // RFC 4861 7.2.5: without an address it tells nothing new.
-    if (!news.mac) return true;
-    set_mac(*entry, *news.mac, now);
+    if (!news.mac || !set_mac(*entry, *news.mac, now)) return true;
     if (news.solicited) {
       enter_reachable(*entry, now);
     } else if (!entry->queue.empty()) {
@@ -173,9 +175,10 @@ bool NeighborTable::update(const NeighborKey& key, const NeighborNews& news, bas
     return true;
   }
   if (other_mac) {
-    output_.on_moved(entry->key, entry->mac, *news.mac, now);
+    const auto old = entry->mac;
+    if (!set_mac(*entry, *news.mac, now)) return true;
+    output_.on_moved(entry->key, old, *news.mac, now);
     counters_.add(HostCounter::NeighborMoved);
-    set_mac(*entry, *news.mac, now);
   }
   if (news.solicited) {
     enter_reachable(*entry, now);
@@ -193,7 +196,7 @@ void NeighborTable::learn(const NeighborKey& key, const net::MacAddress& mac, ba
     counters_.add(HostCounter::NeighborRefused);
     return;
   }
-  set_mac(*entry, mac, now);
+  if (!set_mac(*entry, mac, now)) return remove(*entry);
   enter_stale(*entry, now);
 }
 
@@ -330,12 +333,16 @@ void NeighborTable::start_resolving(Entry& entry, base::TimePoint now) {
   solicit(entry, now + kRetransmit);
 }
 
-void NeighborTable::set_mac(Entry& entry, const net::MacAddress& mac, base::TimePoint now) {
+bool NeighborTable::set_mac(Entry& entry, const net::MacAddress& mac, base::TimePoint now) {
+  if (!io_.publish_adjacency(dataplane::AdjacencyIndex(row_of(entry)), entry.key.port,
+                             entry.key.address, mac)) {
+    counters_.add(HostCounter::NeighborNotPublished);
+    return false;
+  }
   if (!entry.resolved()) counters_.add(HostCounter::NeighborLearned);
   entry.mac = mac;
   entry.heard = now;
-  io_.publish_adjacency(dataplane::AdjacencyIndex(row_of(entry)), entry.key.port, entry.key.address,
-                        mac);
+  return true;
 }
 
 // ---- timers -------------------------------------------------------------------------------------

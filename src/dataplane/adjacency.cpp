@@ -7,7 +7,9 @@
 namespace phalanx::dataplane {
 
 AdjacencyTable::AdjacencyTable(std::uint32_t capacity, dpdk::Quiescence& quiescence)
-    : quiescence_(quiescence), slots_(capacity), owned_(capacity) {}
+    : quiescence_(quiescence), slots_(capacity), owned_(capacity) {
+  retired_.reserve(capacity);  // workers report long before every row has changed once
+}
 
 void AdjacencyTable::publish(AdjacencyIndex index, std::unique_ptr<Adjacency> adjacency) {
   slots_.at(index.value()).store(adjacency.get(), std::memory_order_release);

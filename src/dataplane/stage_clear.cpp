@@ -2,6 +2,8 @@
 // Copyright 2026 The Phalanx Authors
 #include <rte_mbuf.h>
 
+#include <bit>
+
 #include "phalanx/dataplane/worker.hpp"
 #include "phalanx/net/ip.hpp"
 #include "ttl.hpp"
@@ -161,7 +163,9 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
   }
   if (!clear.from.own) [[likely]] {
     if (clear.facts.ttl <= 1) [[unlikely]] {
-      punt(packet, PuntReason::TtlExceeded, clear.from.port, offset, clear.from.from_tunnel);
+      punt(packet, PuntReason::TtlExceeded,
+           clear.from.from_tunnel ? private_port_ : clear.from.port, offset,
+           clear.from.from_tunnel);
       return;
     }
     decrement_ttl(clear.l3, clear.facts.version);
@@ -178,6 +182,7 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
   esp.family = clear.facts.version;
   esp.traffic_class = clear.facts.traffic_class;
   esp.dont_fragment = clear.facts.dont_fragment;
+  esp.tag = std::bit_cast<std::uint32_t>(clear.from);
 }
 
 }  // namespace phalanx::dataplane

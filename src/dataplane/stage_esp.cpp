@@ -2,6 +2,8 @@
 // Copyright 2026 The Phalanx Authors
 #include <rte_mbuf.h>
 
+#include <bit>
+
 #include "phalanx/net/ip.hpp"
 #include "worker_inline.hpp"
 
@@ -118,7 +120,8 @@ void Worker::finish_encrypted(std::span<ipsec::EspPacket> packets) noexcept {
         frame_and_send(mbuf_of(entry), entry.data, entry.length, *adjacency);
       } else {
         trim(mbuf_of(entry), entry.data, entry.length);
-        send_adjacent(mbuf_of(entry), index);
+        // ESP is our own: nobody hears of it when its peer cannot be reached.
+        send_adjacent(mbuf_of(entry), index, {private_port_, true});
       }
     } else if (entry.verdict == ipsec::EspVerdict::Held) {
       hold(entry, false);
@@ -150,7 +153,13 @@ void Worker::too_big(const ipsec::EspPacket& entry) noexcept {
   trim(packet, entry.data, entry.length);
   const auto mtu = entry.out_sa->inner_mtu();
   if (entry.family != 4 || entry.dont_fragment) {
-    punt(packet, PuntReason::PacketTooBig, private_port_, 0, false, mtu);
+    const auto from = std::bit_cast<ClearOrigin>(entry.tag);
+    if (from.own) {
+      drop(packet, DropReason::EspTooBig);
+      return;
+    }
+    punt(packet, PuntReason::PacketTooBig, from.from_tunnel ? private_port_ : from.port, 0,
+         from.from_tunnel, mtu);
     return;
   }
   // RFC 4301 8.2.1: a packet that may be fragmented is, before encryption, so that the other end

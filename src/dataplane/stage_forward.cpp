@@ -136,8 +136,9 @@ void Worker::back_to_policy(const ForwardPacket& forward, std::uint8_t egress) n
 void Worker::leave(const ForwardPacket& forward, const RouteTarget& target) noexcept {
   auto* packet = forward.packet;
   const auto mtu = tables_.ports[target.port].mtu;
+  const Origin origin{forward.port, forward.from_tunnel};
   if (packet->pkt_len <= mtu) [[likely]] {
-    send_to(packet, target);
+    send_to(packet, target, origin);
     return;
   }
   if (dont_fragment(packet)) {
@@ -150,12 +151,12 @@ void Worker::leave(const ForwardPacket& forward, const RouteTarget& target) noex
   }
   Fragments fragments;
   const auto count = fragment(packet, mtu, fragments);
-  for (unsigned i = 0; i < count; ++i) send_to(fragments[i], target);
+  for (unsigned i = 0; i < count; ++i) send_to(fragments[i], target, origin);
 }
 
-void Worker::send_to(rte_mbuf* packet, const RouteTarget& target) noexcept {
+void Worker::send_to(rte_mbuf* packet, const RouteTarget& target, Origin origin) noexcept {
   if (!target.on_link) [[likely]] {
-    send_adjacent(packet, target.adjacency);
+    send_adjacent(packet, target.adjacency, origin);
     return;
   }
   const auto destination = destination_of(packet);
@@ -164,13 +165,13 @@ void Worker::send_to(rte_mbuf* packet, const RouteTarget& target) noexcept {
   // The row may have been given to another neighbor between the two look-ups.
   if (adjacency == nullptr || adjacency->port != target.port || adjacency->address != destination)
       [[unlikely]] {
-    punt_neighbor_miss(packet, target.port, destination);
+    punt_neighbor_miss(packet, target.port, destination, origin);
     return;
   }
   send_adjacent(packet, *adjacency);
 }
 
-void Worker::send_adjacent(rte_mbuf* packet, AdjacencyIndex index) noexcept {
+void Worker::send_adjacent(rte_mbuf* packet, AdjacencyIndex index, Origin origin) noexcept {
   const auto* adjacency = tables_.adjacencies->lookup(index);
   if (adjacency != nullptr) [[likely]] {
     send_adjacent(packet, *adjacency);
@@ -181,7 +182,7 @@ void Worker::send_adjacent(rte_mbuf* packet, AdjacencyIndex index) noexcept {
     return;
   }
   const auto& neighbor = tables_.fixed_neighbors[index.value()];
-  punt_neighbor_miss(packet, neighbor.port, neighbor.address);
+  punt_neighbor_miss(packet, neighbor.port, neighbor.address, origin);
 }
 
 void Worker::send_adjacent(rte_mbuf* packet, const Adjacency& adjacency) noexcept {

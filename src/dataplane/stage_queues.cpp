@@ -72,7 +72,17 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
       transmit(packet, meta.port);
       return;
     }
-    case PacketTask::SendAdjacent: send_adjacent(packet, meta.adjacency); return;
+    case PacketTask::SendAdjacent: {
+      const auto* adjacency = tables_.adjacencies->lookup(meta.adjacency);
+      // The row may have been withdrawn, or given to another neighbor, since it was published.
+      if (adjacency != nullptr && adjacency->port == meta.port &&
+          adjacency->address == meta.next_hop) {
+        send_adjacent(packet, *adjacency);
+      } else {
+        punt_neighbor_miss(packet, meta.port, meta.next_hop, {meta.ingress, meta.from_tunnel});
+      }
+      return;
+    }
     case PacketTask::Route: {
       ForwardPacket forward;
       forward.packet = packet;
@@ -103,12 +113,12 @@ void Worker::punt(rte_mbuf* packet, PuntReason reason, std::uint8_t port, std::u
   counters_.to_control.add(1);
 }
 
-void Worker::punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port,
-                                const net::IpAddress& next_hop) noexcept {
+void Worker::punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port, const net::IpAddress& next_hop,
+                                Origin origin) noexcept {
   auto& meta = meta_of(packet);
   meta.next_hop = next_hop;
-  meta.ingress = private_port_;
-  punt(packet, PuntReason::NeighborMiss, port, 0, false);
+  meta.ingress = origin.port;
+  punt(packet, PuntReason::NeighborMiss, port, 0, origin.from_tunnel);
 }
 
 void Worker::hand_to_peer(rte_mbuf* packet, std::uint8_t worker) noexcept {
@@ -153,6 +163,7 @@ void Worker::capture(const std::uint8_t* bytes, std::size_t length, bool ip) noe
   std::memcpy(frame + header_length, bytes, taken);
   copy->data_len = static_cast<std::uint16_t>(header_length + taken);
   copy->pkt_len = copy->data_len;
+  meta_of(copy).deadline = setup_.clock->now();  // when it was captured
   meta_of(copy).length =
       static_cast<std::uint16_t>(std::min<std::size_t>(header_length + length, 65535));
   if (setup_.to_capture->push(&copy, 1) != 1) {

@@ -15,7 +15,6 @@ using control::CaptureRequest;
 using control::CaptureStatus;
 
 constexpr std::uint64_t kMaxSnaplen = 262144;
-constexpr const char* kBusy = "the control thread does not answer, the gateway is stopping";
 
 Row row_of(const CaptureStatus& status) {
   return {{"running", std::uint64_t{status.running ? 1U : 0U}},
@@ -72,15 +71,8 @@ base::Result<Row, std::string> start_capture(const Config& config, control::Cont
     return std::string("file is the absolute path of the capture");
   }
   const CaptureRequest request{*filter, *file, arguments.number("max_packets").value_or(0)};
-  base::Result<base::Ok, std::string> started = std::string(kBusy);
-  CaptureStatus status;
-  const bool ran = loop.call([&] {
-    started = loop.capture().start(request);
-    status = loop.capture().status();
-  });
-  if (!ran) return std::string(kBusy);
-  if (!started) return started.error();
-  return row_of(status);
+  if (auto started = loop.capture().start(request); !started) return started.error();
+  return row_of(loop.capture().status());
 }
 
 }  // namespace
@@ -92,19 +84,11 @@ Commands make_commands(const Config& config, control::ControlLoop& loop) {
   });
   commands.emplace("capture_stop",
                    [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
-                     CaptureStatus status;
-                     if (!loop.call([&] { status = loop.capture().stop(); })) {
-                       return std::string(kBusy);
-                     }
-                     return row_of(status);
+                     return row_of(loop.capture().stop());
                    });
   commands.emplace("capture_status",
                    [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
-                     CaptureStatus status;
-                     if (!loop.call([&] { status = loop.capture().status(); })) {
-                       return std::string(kBusy);
-                     }
-                     return row_of(status);
+                     return row_of(loop.capture().status());
                    });
   return commands;
 }

@@ -284,6 +284,7 @@ Page list_control(const Dataplane& dataplane, control::ControlLoop& loop, std::s
   lines.emplace_back("held_dropped", io.held_dropped.get());
   lines.emplace_back("no_buffer", io.no_buffer.get());
   lines.emplace_back("queue_full", io.queue_full.get());
+  lines.emplace_back("hosts_full", io.hosts_full.get());
   lines.emplace_back("waiting_for_neighbors", io.waiting.get());
   lines.emplace_back("buffers", dataplane.pool().size());
   lines.emplace_back("buffers_in_use", dataplane.pool().in_use());

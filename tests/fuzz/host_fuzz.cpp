@@ -50,7 +50,8 @@ class CheckingIo final : public SlowPathIo {
     require(port.value() < 2 && frame.size() >= 14 && frame.size() <= 1514);
     return ++sent_ % 7 != 0;  // sometimes the ring is full
   }
-  bool inject_l3(base::PortIndex port, std::span<const std::byte> packet) noexcept override {
+  bool inject_l3(base::PortIndex port, Arrival,
+                 std::span<const std::byte> packet) noexcept override {
     require(port.value() < 2);
     const auto view = net::parse_ip_packet(packet);
     require(view.fault == net::IpFault::Ok && view.total_length == packet.size());
@@ -62,15 +63,17 @@ class CheckingIo final : public SlowPathIo {
   }
   void drop_held(void* handle, HeldDrop) noexcept override { ++static_cast<Held*>(handle)->ends; }
   HeldView held_view(void* handle) const noexcept override {
-    return {static_cast<const Held*>(handle)->packet, base::PortIndex(1)};
+    return {static_cast<const Held*>(handle)->packet, base::PortIndex(1), Arrival::Clear};
   }
-  void publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
+  bool publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
                          const net::IpAddress& address,
                          const net::MacAddress& mac) noexcept override {
     require(!mac.is_multicast() && !mac.is_zero());
+    if (++allocated_ % 5 == 0) return false;  // sometimes memory is short
     const auto [at, fresh] = published_.try_emplace(index.value(), port, address);
     // A published row changes its MAC only.
     require(fresh || at->second == std::pair(port, address));
+    return true;
   }
   void withdraw_adjacency(dataplane::AdjacencyIndex index) noexcept override {
     require(published_.erase(index.value()) == 1);
@@ -82,6 +85,7 @@ class CheckingIo final : public SlowPathIo {
 
  private:
   std::uint64_t sent_ = 0;
+  std::uint64_t allocated_ = 0;
   std::map<std::uint32_t, std::pair<base::PortIndex, net::IpAddress>> published_;
   std::map<std::uint32_t, bool> used_;
 };

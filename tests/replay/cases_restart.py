@@ -69,6 +69,21 @@ def inbound(bench, stop):
     check_equal(result.totals.drops, {"esp_replay_too_old": len(old)}, "drops by reason")
 
 
+def failed_start(bench):
+    """A start that fails when its workers run already leaves exact leases: no number is lost."""
+    tunnel = topology.default_tunnel()
+    config = topology.left_gateway(bench, tunnel)
+    run_dir = pathlib.Path(config.settings["node"]["run_dir"])
+    (run_dir / "control.sock").mkdir(parents=True)  # in the way of the command socket
+    status, log = bench.refuse(config, new_state=True)
+    check_equal(status, 1, "exit status")
+    check("control.sock" in log, f"the log does not name the socket:\n{log}")
+    (run_dir / "control.sock").rmdir()
+    first = numbers_by_spi(bench.run(config, {"private": topology.left_capture()}))
+    check_equal({spi: numbers[0] for spi, numbers in first.items()},
+                {sa.spi: 1 for sa in tunnel.sas_to_right}, "first numbers")
+
+
 def missing_state(bench):
     """State that was there and is gone is not made anew without --new-state."""
     tunnel = topology.default_tunnel()
@@ -109,4 +124,5 @@ def cases():
             "outbound-after-crash": outbound_after_crash,
             "inbound-after-stop": lambda bench: inbound(bench, "run"),
             "inbound-after-crash": lambda bench: inbound(bench, "crash"),
-            "missing-state": missing_state, "damaged-state": damaged_state}
+            "failed-start": failed_start, "missing-state": missing_state,
+            "damaged-state": damaged_state}

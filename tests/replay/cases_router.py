@@ -3,9 +3,12 @@
 """What a router owes its neighbours: ARP and neighbour discovery, echo, ICMP errors, VLANs, the
 outer header's DSCP and ECN."""
 
+import time
+
 from harness import check, check_drops, check_equal, check_packets
 import topology
 import algorithms
+import counters
 import esp_oracle
 import pcap
 
@@ -155,6 +158,42 @@ def administratively_prohibited(bench):
         check_equal(error.code, 13 if pcap.version(packet) == 4 else 1, "ICMP code")
 
 
+def control_counter(gateway, name):
+    return next(row["value"] for row in counters.rows_of(gateway, "control")
+                if row["name"] == name)
+
+
+def unreachable_host(bench):
+    """A host on the private link that does not answer is reported to a sender in clear outside,
+    in clear, and to one inside."""
+    config = topology.right_gateway(bench, topology.default_tunnel(), protect=False)
+    config.settings["neighbors"] = [n for n in config.settings["neighbors"]
+                                    if n["port"] != "private"]
+    sender = {4: "198.51.100.9", 6: "2001:db8:64::9"}
+    frames = []
+    for family in (4, 6):
+        config.neighbor("public", sender[family], topology.LEFT_PUBLIC_MAC)
+        prefix = f"{sender[family]}/{32 if family == 4 else 128}"
+        config.policy(f"open{family}", "bypass", topology.RIGHT_NET[family], prefix)
+        layer = IP if family == 4 else IPv6
+        frames.append(topology.to_right_public(bytes(
+            layer(src=sender[family], dst=topology.RIGHT_HOST[family]) / UDP(dport=9) / Raw(b"?"))))
+    gateway, outputs = bench.start(config, {"public": frames})
+    gateway.wait_ready()
+    deadline = time.monotonic() + 30  # three questions, one a second
+    while control_counter(gateway, "routed") < len(frames) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    gateway.stop()
+    errors = [packet for packet in pcap.ip_packets(pcap.read(outputs["public"]))
+              if str(pcap.addresses(packet)[1]) in sender.values()]
+    check_equal(len(errors), 2, "errors on the public port")
+    for packet in errors:
+        error = (IP(packet)[ICMP] if pcap.version(packet) == 4 else
+                 IPv6(packet)[ICMPv6DestUnreach])
+        check_equal((error.type, error.code), (3, 1) if pcap.version(packet) == 4 else (1, 3),
+                    "type and code")
+
+
 def error_rate(bench):
     """ICMP errors are limited; the packets that earn none are still counted."""
     config = topology.left_gateway(bench, topology.default_tunnel())
@@ -269,6 +308,7 @@ def cases():
     table = {"arp": arp, "neighbor-solicitation": neighbor_solicitation, "echo": echo,
              "time-exceeded": time_exceeded, "error-rate": error_rate,
              "administratively-prohibited": administratively_prohibited, "vlan": vlan,
+             "unreachable-host": unreachable_host,
              "one-arm": one_arm, "outer-dscp": outer_dscp, "inner-ecn": inner_ecn}
     for name in ("aes128gcm16", "aes256-sha512"):
         for crossed in (False, True):

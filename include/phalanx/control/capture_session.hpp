@@ -2,19 +2,18 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
-#include <rte_mbuf.h>
-
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
+#include "phalanx/base/clock.hpp"
 #include "phalanx/base/result.hpp"
+#include "phalanx/control/capture_thread.hpp"
 #include "phalanx/dataplane/capture_filter.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
 
 namespace phalanx::control {
-
-class CaptureFile;
 
 struct CaptureRequest {
   dataplane::CaptureFilter filter;
@@ -28,11 +27,11 @@ struct CaptureStatus {
   std::uint64_t packets = 0;
 };
 
-// The one capture that may run: switches the workers' copying on, and writes what they copied to a
-// file. Control thread only.
+// The one capture that may run: switches the workers' copying on, and has a thread write what they
+// copied to a file. For management threads; opening and closing a file may wait for a disk.
 class CaptureSession {
  public:
-  explicit CaptureSession(dataplane::Dataplane& dataplane);
+  CaptureSession(dataplane::Dataplane& dataplane, const base::Clock& clock);
   ~CaptureSession();
   CaptureSession(const CaptureSession&) = delete;
   CaptureSession& operator=(const CaptureSession&) = delete;
@@ -42,14 +41,15 @@ class CaptureSession {
   CaptureStatus stop();
   [[nodiscard]] CaptureStatus status() const;
 
-  // A copy from a worker; the caller frees it.
-  void write(const rte_mbuf* copy);
-
  private:
+  [[nodiscard]] CaptureStatus status_locked() const;
+  void take(CaptureBatch& batch) const;
+
   dataplane::Dataplane& dataplane_;
-  std::unique_ptr<CaptureFile> file_;
+  const base::Clock& clock_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::unique_ptr<CaptureThread> thread_;
   CaptureRequest request_;
-  std::uint64_t packets_ = 0;
 };
 
 }  // namespace phalanx::control

@@ -21,7 +21,7 @@ namespace phalanx::control {
 
 class CaptureSession;
 
-// The control thread's work: what workers punt, neighbors, leases, captures, links. One thread
+// The control thread's work: what workers punt, neighbors, leases, links. One thread
 // calls poll() over and over; it also runs what other threads ask for by call().
 class ControlLoop {
  public:
@@ -49,10 +49,12 @@ class ControlLoop {
   // within a second (the daemon is stopping).
   bool call(const std::function<void()>& work);
 
+  // Any thread but the control thread: it would wait for a disk.
+  [[nodiscard]] CaptureSession& capture() noexcept { return *capture_; }
+
   // Control thread, so only inside call() for others.
   [[nodiscard]] const HostStack& host() const noexcept { return *host_; }
   [[nodiscard]] const DataplaneIo& io() const noexcept { return io_; }
-  [[nodiscard]] CaptureSession& capture() noexcept { return *capture_; }
   // Longest pause between two rounds so far.
   [[nodiscard]] base::Duration longest_stall() const noexcept { return longest_stall_; }
 
@@ -60,7 +62,6 @@ class ControlLoop {
   unsigned take_punted(base::TimePoint now);
   void handle_punted(rte_mbuf* packet, base::TimePoint now);
   unsigned take_raises(base::TimePoint now);
-  unsigned take_captured();
   unsigned take_calls();
   void watch_links(base::TimePoint now);
   base::Result<base::Ok, std::string> point_sas(std::span<const ipsec::SaParams> sas);

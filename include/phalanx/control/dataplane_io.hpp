@@ -23,7 +23,8 @@ struct ControlCounters {
   dataplane::Counter held_dropped;  // waited for a neighbor in vain
   dataplane::Counter no_buffer;     // own packets lost for want of a buffer
   dataplane::Counter queue_full;    // own or held packets lost because a worker is behind
-  dataplane::Counter waiting;       // gauge: packets that wait for a neighbor
+  dataplane::Counter hosts_full;  // neighbors without a place in the workers' table: always punted
+  dataplane::Counter waiting;     // gauge: packets that wait for a neighbor
 };
 
 // SlowPathIo over the queues and tables of the data path. Control thread only.
@@ -31,19 +32,16 @@ class DataplaneIo final : public SlowPathIo {
  public:
   explicit DataplaneIo(dataplane::Dataplane& dataplane) : dataplane_(dataplane) {}
 
-  // The packet that the calls below are about, for the question where an answer may go in clear.
-  void set_context(const dataplane::PacketMeta* punted) noexcept { context_ = punted; }
-
   [[nodiscard]] bool transmit(base::PortIndex port,
                               std::span<const std::byte> frame) noexcept override;
-  [[nodiscard]] bool inject_l3(base::PortIndex port,
+  [[nodiscard]] bool inject_l3(base::PortIndex port, Arrival arrival,
                                std::span<const std::byte> packet) noexcept override;
   void send_held(void* handle, dataplane::AdjacencyIndex adjacency) noexcept override;
   void drop_held(void* handle, HeldDrop reason) noexcept override;
   [[nodiscard]] HeldView held_view(void* handle) const noexcept override;
-  void publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
-                         const net::IpAddress& address,
-                         const net::MacAddress& mac) noexcept override;
+  [[nodiscard]] bool publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
+                                       const net::IpAddress& address,
+                                       const net::MacAddress& mac) noexcept override;
   void withdraw_adjacency(dataplane::AdjacencyIndex index) noexcept override;
   [[nodiscard]] bool take_used(dataplane::AdjacencyIndex index) noexcept override;
 
@@ -55,7 +53,6 @@ class DataplaneIo final : public SlowPathIo {
   bool give(rte_mbuf* packet) noexcept;
 
   dataplane::Dataplane& dataplane_;
-  const dataplane::PacketMeta* context_ = nullptr;
   ControlCounters counters_;
 };
 

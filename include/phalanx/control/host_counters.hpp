@@ -95,9 +95,10 @@ enum class HostCounter : std::uint8_t {
   NeighborAged,
   NeighborFailed,
   NeighborRefused,
+  NeighborNotPublished,
 };
 inline constexpr std::size_t kNumHostCounters =
-    static_cast<std::size_t>(HostCounter::NeighborRefused) + 1;
+    static_cast<std::size_t>(HostCounter::NeighborNotPublished) + 1;
 
 struct HostCounterInfo {
   HostCounter counter;

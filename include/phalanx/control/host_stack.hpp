@@ -88,6 +88,7 @@ class HostStack final : private NeighborOutput {
   // An IP packet addressed to us, parsed.
   struct LocalPacket {
     base::PortIndex port;
+    Arrival arrival = Arrival::Clear;
     std::span<const std::byte> packet;  // IP header to the end of the packet
     net::IpView view;
     net::IpAddress source;
@@ -98,6 +99,7 @@ class HostStack final : private NeighborOutput {
   struct Complaint {
     IcmpErrorKind kind = IcmpErrorKind::NoRoute;
     base::PortIndex port;
+    Arrival arrival = Arrival::Clear;
     std::span<const std::byte> packet;
     std::uint16_t mtu = 0;
     std::optional<net::MacAddress> from;
@@ -135,7 +137,9 @@ class HostStack final : private NeighborOutput {
   [[nodiscard]] HostCounter on_unspoken(const LocalPacket& packet, base::TimePoint now);
 
   void complain(const Complaint& complaint, base::TimePoint now);
-  [[nodiscard]] bool send_packet(base::PortIndex port, const std::optional<net::MacAddress>& to,
+  // to: the station that the packet answered by it came from.
+  [[nodiscard]] bool send_packet(base::PortIndex port, Arrival arrival,
+                                 const std::optional<net::MacAddress>& to,
                                  std::span<const std::byte> packet);
   // Somebody else uses our address: logged, and answered by an announcement within limits.
   [[nodiscard]] HostCounter on_conflict(base::PortIndex port, const net::IpAddress& address,

@@ -166,7 +166,8 @@ class NeighborTable {
   void enter_stale(Entry& entry, base::TimePoint now);
   void enter_reachable(Entry& entry, base::TimePoint now);
   void start_resolving(Entry& entry, base::TimePoint now);
-  void set_mac(Entry& entry, const net::MacAddress& mac, base::TimePoint now);
+  // False: the row could not be published; the entry is as it was, and its timers ask again.
+  [[nodiscard]] bool set_mac(Entry& entry, const net::MacAddress& mac, base::TimePoint now);
   void solicit(Entry& entry, base::TimePoint next);
   void on_deadline(Entry& entry, base::TimePoint now);
   void on_stale_poll(Entry& entry, base::TimePoint now);

@@ -12,6 +12,11 @@
 
 namespace phalanx::control {
 
+// How a packet came to us, which decides how an answer may leave: what answers a packet that came
+// in clear may go back in clear by the port it came in by; what answers one out of a tunnel may
+// quote it, and leaves by a public port only encrypted.
+enum class Arrival : std::uint8_t { Clear, Tunnel };
+
 // A packet that a worker gave to the control thread. The bytes are only looked at during the call
 // that gets it; the caller frees the buffer afterwards, except for NeighborMiss, where `handle`
 // belongs to the neighbor table until it comes back by send_held or drop_held, exactly once.
@@ -21,6 +26,7 @@ struct PuntedPacket {
   // error is sent from; for a packet out of a tunnel best the port of the private side, so that the
   // error matches the policy that takes it back into the tunnel.
   base::PortIndex port;
+  Arrival arrival = Arrival::Clear;  // NeighborMiss: unused
   // The frame as received, from the Ethernet header on, or from the IP header on when the packet
   // came out of a tunnel. A VLAN tag may be there; bytes behind the packet (padding) are ignored.
   // NeighborMiss: unused.
@@ -47,6 +53,7 @@ inline constexpr std::size_t kNumHeldDrops = 6;
 struct HeldView {
   std::span<const std::byte> packet;  // from the IP header on
   base::PortIndex in_port;            // as PuntedPacket::port of an error
+  Arrival arrival = Arrival::Clear;
 };
 
 // How the slow path reaches the data path. Implemented by the control loop over rings; by a
@@ -64,8 +71,8 @@ class SlowPathIo {
 
   // Gives an IP packet of our own to the data path, which must treat it like a forwarded one: SPD
   // (protect, bypass, discard), route, neighbor; but TTL is not lowered, and it must never cause a
-  // punt for an ICMP error. `port` is the port of the packet that it answers.
-  [[nodiscard]] virtual bool inject_l3(base::PortIndex port,
+  // punt for an ICMP error. `port` and `arrival` are those of the packet that it answers.
+  [[nodiscard]] virtual bool inject_l3(base::PortIndex port, Arrival arrival,
                                        std::span<const std::byte> packet) noexcept = 0;
 
   // Ends of a held packet: written with the adjacency's MAC and sent, or freed and counted.
@@ -73,10 +80,11 @@ class SlowPathIo {
   virtual void drop_held(void* handle, HeldDrop reason) noexcept = 0;
   [[nodiscard]] virtual HeldView held_view(void* handle) const noexcept = 0;
 
-  // The row now leads to `mac`; also called when the MAC of a published row changes.
-  virtual void publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
-                                 const net::IpAddress& address,
-                                 const net::MacAddress& mac) noexcept = 0;
+  // The row now leads to `mac`; also called when the MAC of a published row changes. False: there
+  // is no memory for it, and the row leads where it did.
+  [[nodiscard]] virtual bool publish_adjacency(dataplane::AdjacencyIndex index,
+                                               base::PortIndex port, const net::IpAddress& address,
+                                               const net::MacAddress& mac) noexcept = 0;
   // Workers must punt again. A row that is not a gateway's may be given to another neighbor
   // afterwards: by publish_adjacency with other addresses.
   virtual void withdraw_adjacency(dataplane::AdjacencyIndex index) noexcept = 0;

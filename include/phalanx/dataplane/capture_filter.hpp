@@ -20,7 +20,8 @@ struct CaptureFilter {
   std::uint32_t snaplen = 262144;
 };
 
-// The filter in one word, so that workers read it whole. writer: control thread; readers: workers.
+// The filter in one word, so that workers read it whole. writer: control::CaptureSession, one
+// thread at a time; readers: workers.
 class CaptureSwitch {
  public:
   void set(const CaptureFilter& filter) noexcept {

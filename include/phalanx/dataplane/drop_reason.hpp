@@ -94,7 +94,7 @@ inline constexpr std::array<DropReasonInfo, kNumDropReasons> kDropReasons = {{
     {DropReason::EspEcnIllegal, "esp_ecn_illegal", "CE outside but not ECN-capable inside"},
     {DropReason::EspSequenceExhausted, "esp_sequence_exhausted", "sequence numbers used up"},
     {DropReason::EspIvExhausted, "esp_iv_exhausted", "IVs of this key used up"},
-    {DropReason::EspTooBig, "esp_too_big", "does not fit the outer MTU"},
+    {DropReason::EspTooBig, "esp_too_big", "does not fit the MTU, and may not be cut"},
     {DropReason::EspNoRoom, "esp_no_room", "packet buffer has no room for ESP"},
     {DropReason::EspCryptoError, "esp_crypto_error", "the crypto library refused the job"},
     {DropReason::PolicyDiscard, "policy_discard", "a policy says discard"},

@@ -23,7 +23,7 @@ enum class PacketTask : std::uint8_t {
   Decrypt,        // worker to worker: ESP header at l4_offset, for in_sa
   Transmit,       // by `port`: a whole untagged Ethernet frame (from the control thread)
   TransmitReady,  // worker to worker, by `port`: a frame with its tag
-  SendAdjacent,   // to `adjacency`: IP packet at offset 0
+  SendAdjacent,   // to `adjacency`, if it still leads to next_hop on `port`: IP packet at offset 0
   Route,          // our own IP packet at offset 0: SPD and routing decide
   Punt,           // worker to control thread: see punt
 };
@@ -40,7 +40,8 @@ struct PacketMeta {
   PacketTask task = PacketTask::Punt;
   PuntReason punt = PuntReason::Local;
   std::uint8_t port = 0;  // logical port: ingress, or egress for Transmit
-  // Punt NeighborMiss: the port it came in by, `port` the one it leaves by.
+  // Punt NeighborMiss: the port whose addresses an error about it comes from, as for other punts;
+  // `port` is the one it leaves by, toward next_hop.
   std::uint8_t ingress = 0;
   AdjacencyIndex adjacency;
   std::uint16_t l3_offset = 0;  // from the mbuf's data

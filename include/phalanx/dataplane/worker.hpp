@@ -112,7 +112,7 @@ class Worker {
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
 
  private:
-  // Where a clear packet comes from.
+  // Where a clear packet comes from. Travels as EspPacket::tag, for what may have to be said of it.
   struct ClearOrigin {
     std::uint8_t port = 0;  // where it came in; for our own packets: see clear_port
     std::uint8_t clear_port = PacketMeta::kNoPort;
@@ -148,6 +148,12 @@ class Worker {
     bool own = false;
     bool policy_done = false;                       // the SPD has had its say for a public egress
     std::uint8_t clear_port = PacketMeta::kNoPort;  // as PacketMeta::clear_port
+  };
+  // What an ICMP error about a packet needs to know: the port whose address it comes from, and
+  // whether the packet came out of an SA, so that an error that quotes it may not leave in clear.
+  struct Origin {
+    std::uint8_t port = 0;
+    bool from_tunnel = false;
   };
   template <typename T>
   struct List {
@@ -241,9 +247,9 @@ class Worker {
   bool send_plain(const ForwardPacket& forward, const PlainRoute& route) noexcept;
   void route_one(const ForwardPacket& forward, std::uint64_t number) noexcept;
   void leave(const ForwardPacket& forward, const RouteTarget& target) noexcept;
-  void send_to(rte_mbuf* packet, const RouteTarget& target) noexcept;
+  void send_to(rte_mbuf* packet, const RouteTarget& target, Origin origin) noexcept;
   void back_to_policy(const ForwardPacket& forward, std::uint8_t egress) noexcept;
-  void send_adjacent(rte_mbuf* packet, AdjacencyIndex index) noexcept;
+  void send_adjacent(rte_mbuf* packet, AdjacencyIndex index, Origin origin) noexcept;
   void send_adjacent(rte_mbuf* packet, const Adjacency& adjacency) noexcept;
   void frame_and_send(rte_mbuf* packet, std::uint8_t* l3, std::uint32_t length,
                       const Adjacency& adjacency) noexcept;
@@ -257,8 +263,8 @@ class Worker {
   void take_task(rte_mbuf* packet) noexcept;
   void punt(rte_mbuf* packet, PuntReason reason, std::uint8_t port, std::uint16_t l3_offset,
             bool from_tunnel, std::uint16_t mtu = 0) noexcept;
-  void punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port,
-                          const net::IpAddress& next_hop) noexcept;
+  void punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port, const net::IpAddress& next_hop,
+                          Origin origin) noexcept;
   void hand_to_peer(rte_mbuf* packet, std::uint8_t worker) noexcept;
   void drop(rte_mbuf* packet, DropReason reason) noexcept;
   void flush_drops() noexcept;
@@ -283,7 +289,7 @@ class Worker {
   bool capturing_ = false;
   CaptureFilter capture_filter_;
   std::array<PortView, kMaxPorts> port_views_{};
-  std::uint8_t private_port_ = 0;  // names the clear side in ICMP errors about tunnel packets
+  std::uint8_t private_port_ = 0;  // Origin::port of what came out of tunnels
 
   // Work of the current iteration. Each list is emptied before it can overflow.
   List<ClearPacket> clear_;

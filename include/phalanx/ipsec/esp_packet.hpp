@@ -54,6 +54,7 @@ struct EspPacket {
   std::uint8_t traffic_class = 0;  // outbound in: the inner one; inbound in: the outer one
   EspVerdict verdict = EspVerdict::Done;
   bool dont_fragment = false;  // outbound in: inner DF (IPv6: false)
+  std::uint32_t tag = 0;       // the caller's; never touched
 };
 
 }  // namespace phalanx::ipsec

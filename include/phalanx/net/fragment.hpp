@@ -29,9 +29,10 @@ inline constexpr std::size_t kMaxIpv4HeaderBytes = 60;
 // thread.
 //
 // Why not librte_ip_frag: rte_ipv4_fragment_packet chains indirect buffers of a second pool, into
-// whose headroom ESP could not write its headers, and the variant that copies is experimental. This
-// one knows no buffers: the caller learns the number of fragments first, so that it can take all
-// buffers or none, and writes each fragment where it likes.
+// whose headroom ESP could not write its headers; the variant that copies is experimental and
+// repeats all options in each fragment. This one knows no buffers: the caller learns the number of
+// fragments first, so that it can take all buffers or none, and writes each fragment where it
+// likes.
 class Ipv4Fragments {
  public:
   [[nodiscard]] static base::Result<Ipv4Fragments, FragmentFault> plan(

@@ -39,6 +39,7 @@ inline const test::NamedVectors& host_vectors() {
 struct HeldPacket {
   std::vector<std::byte> packet;  // empty: no ICMP error wanted
   base::PortIndex in_port = kPrivate;
+  Arrival arrival = Arrival::Clear;
   int sent = 0;
   int dropped = 0;
   HeldDrop reason = HeldDrop::Shutdown;
@@ -60,9 +61,11 @@ class RecorderIo final : public SlowPathIo {
     if (keep) frames.emplace_back(port, test::to_hex(frame));
     return true;
   }
-  bool inject_l3(base::PortIndex port, std::span<const std::byte> packet) noexcept override {
+  bool inject_l3(base::PortIndex port, Arrival arrival,
+                 std::span<const std::byte> packet) noexcept override {
     if (refuse) return false;
     ++injections;
+    last_arrival = arrival;
     if (keep) packets.emplace_back(port, test::to_hex(packet));
     return true;
   }
@@ -79,12 +82,14 @@ class RecorderIo final : public SlowPathIo {
   }
   HeldView held_view(void* handle) const noexcept override {
     const auto& held = *static_cast<const HeldPacket*>(handle);
-    return {held.packet, held.in_port};
+    return {held.packet, held.in_port, held.arrival};
   }
-  void publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
+  bool publish_adjacency(dataplane::AdjacencyIndex index, base::PortIndex port,
                          const net::IpAddress& address,
                          const net::MacAddress& mac) noexcept override {
+    if (no_memory) return false;
     published[index.value()] = {port, address, mac};
+    return true;
   }
   void withdraw_adjacency(dataplane::AdjacencyIndex index) noexcept override {
     EXPECT_EQ(published.erase(index.value()), 1U);
@@ -109,9 +114,11 @@ class RecorderIo final : public SlowPathIo {
   }
 
   bool refuse = false;  // the rings are full
-  bool keep = true;     // false in floods
+  bool no_memory = false;
+  bool keep = true;  // false in floods
   std::uint64_t transmissions = 0;
   std::uint64_t injections = 0;
+  Arrival last_arrival = Arrival::Clear;
   std::vector<std::pair<base::PortIndex, std::string>> frames;
   std::vector<std::pair<base::PortIndex, std::string>> packets;
   std::map<std::uint32_t, Published> published;
@@ -158,9 +165,11 @@ class HostWorld {
 
   // Hands over a frame in a block of exactly its size.
   void punt(dataplane::PuntReason reason, std::span<const std::byte> frame,
-            base::PortIndex port = kPublic, std::uint16_t mtu = 0) {
+            base::PortIndex port = kPublic, std::uint16_t mtu = 0,
+            Arrival arrival = Arrival::Clear) {
     const test::ExactBuffer exact(frame);
     PuntedPacket packet;
+    packet.arrival = arrival;
     packet.reason = reason;
     packet.port = port;
     packet.frame = exact.bytes();

@@ -132,6 +132,27 @@ TEST(HostNeighbors, UnreachableNextHopIsReportedToTheSender) {
   }
 }
 
+// The error quotes the packet: how that arrived decides how the error may leave.
+TEST(HostErrors, SayHowThePacketTheyQuoteArrived) {
+  for (const auto arrival : {Arrival::Clear, Arrival::Tunnel}) {
+    HostWorld world;
+    const auto& frame = host_vectors()["err_short4"];
+    world.punt(PuntReason::NoRoute, frame, kPublic, 0, arrival);
+    EXPECT_EQ(world.io.last_arrival, arrival);
+    world.punt(PuntReason::Local, host_vectors()["echo4_56"], kPublic, 0, arrival);
+    EXPECT_EQ(world.io.last_arrival, arrival);
+
+    world.io.last_arrival = Arrival::Clear;
+    HeldPacket held;
+    held.packet.assign(frame.begin() + 14, frame.end());
+    held.arrival = arrival;
+    world.miss(held, "10.1.0.5", kPrivate);
+    world.pass(3s);
+    EXPECT_EQ(world.io.packets.size(), 3U);
+    EXPECT_EQ(world.io.last_arrival, arrival);
+  }
+}
+
 TEST(HostNeighbors, NothingIsReportedAboutPacketsOfOurOwn) {
   HostWorld world;
   HeldPacket held;  // no packet to look at

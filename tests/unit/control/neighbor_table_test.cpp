@@ -432,6 +432,33 @@ TEST_F(NeighborTableTest, AFreedRowRestsWhileOthersAreFree) {
   EXPECT_EQ(rows, (std::vector<std::uint32_t>{4, 5, 6, 7, 0, 1}));
 }
 
+TEST_F(NeighborTableTest, AnAnswerThatMemoryIsShortForIsAskedForAgain) {
+  auto& packet = hold(kPeer);
+  io.no_memory = true;
+  answer(kPeer);
+  EXPECT_EQ(state(kPeer), NeighborState::Incomplete);
+  EXPECT_EQ(packet.sent, 0);
+  table->learn(kPeer6, kMac, now);
+  EXPECT_EQ(state(kPeer6), std::nullopt);
+  EXPECT_EQ(table->add_static(peer(1), kMac), std::nullopt);
+  EXPECT_EQ(counters.get(HostCounter::NeighborNotPublished), 2U);
+  EXPECT_EQ(counters.get(HostCounter::NeighborLearned), 0U);
+
+  io.no_memory = false;
+  pass(1s);
+  EXPECT_EQ(output.take(), (Events{"all", "all"}));
+  answer(kPeer);
+  EXPECT_EQ(state(kPeer), NeighborState::Reachable);
+  EXPECT_EQ(packet.sent, 1);
+  EXPECT_TRUE(table->add_static(peer(1), kMac));
+
+  // The known address goes on being used when a new one cannot be published.
+  io.no_memory = true;
+  answer(kPeer, kOther);
+  EXPECT_EQ(table->lookup_mac(kPeer), kMac);
+  EXPECT_EQ(output.take(), Events{});
+}
+
 TEST_F(NeighborTableTest, NamesEveryState) {
   for (std::size_t i = 0; i < kNumNeighborStates; ++i) {
     EXPECT_STRNE(to_string(static_cast<NeighborState>(i)), "unknown");
