@@ -210,6 +210,7 @@ base::Result<base::Ok, std::string> Dataplane::make_worker(std::size_t index,
   setup.raises = &*link.raises;
   setup.limits = config_.limits;
   setup.idle_sleep = config_.idle_sleep;
+  setup.tell_discarded = config_.tell_discarded;
   setup.flow_seed = flow_seed + index;
   for (std::size_t peer = 0; peer < workers; ++peer) {
     setup.to_peers.push_back(peer == index ? nullptr : &*link.to_peers[peer]);

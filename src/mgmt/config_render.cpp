@@ -52,6 +52,7 @@ Json render_limits(const dataplane::Limits& limits) {
 
 void render_dataplane(const dataplane::Config& plane, Json& out) {
   out["control"] = {{"cpu", plane.control_cpu}};
+  out["node"]["tell_discarded"] = plane.tell_discarded;
   out["workers"] = Json::array();
   for (const auto& worker : plane.workers) out["workers"].push_back({{"cpu", worker.cpu}});
   out["idle_sleep"] = {{"enabled", plane.idle_sleep.enabled},

@@ -149,6 +149,7 @@ void read_node(Group& root, Draft& draft) {
   if (group.string("user", node.user) && !node.user.empty() && !user_exists(node.user)) {
     group.error("user", "there is no user " + quoted(node.user), "a user of this machine");
   }
+  group.boolean("tell_discarded", draft.config.dataplane.tell_discarded);
   group.finish();
 }
 

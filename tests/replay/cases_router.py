@@ -143,19 +143,24 @@ def packet_too_big(bench, algorithm, crossed):
 
 
 def administratively_prohibited(bench):
-    """A discard policy may tell the sender why; what is refused never leaves."""
-    config = topology.left_gateway(bench, topology.default_tunnel(), protect=False)
-    for family in (4, 6):
-        config.policy(f"closed{family}", "discard", topology.LEFT_NET[family],
-                      topology.RIGHT_NET[family])
-    frames = [topology.from_left_host(bytes(_host(f) / UDP(dport=9) / Raw(b"no")))
-              for f in (4, 6)]
-    result = bench.run(config, {"private": frames})
-    check_equal(result.packets("public"), [], "packets on the public port")
-    for packet in result.packets("private"):
-        error = (IP(packet)[ICMP] if pcap.version(packet) == 4 else
-                 IPv6(packet)[ICMPv6DestUnreach])
-        check_equal(error.code, 13 if pcap.version(packet) == 4 else 1, "ICMP code")
+    """What policy discards is discarded in silence, or with an error to hosts inside where the
+    node is told to; it never leaves, and nobody outside hears of it."""
+    outside = {4: "198.51.100.9", 6: "2001:db8:64::9"}
+    frames = [topology.from_left_host(bytes(_host(f) / UDP(dport=9) / Raw(b"no"))) for f in (4, 6)]
+    foreign = [pcap.ether(topology.LEFT_PUBLIC_MAC, topology.RIGHT_PUBLIC_MAC, bytes(
+        (IP if f == 4 else IPv6)(src=outside[f], dst=topology.LEFT_HOST[f]) / UDP(dport=9)))
+               for f in (4, 6)]
+    for tell in (False, True):
+        config = topology.left_gateway(bench, topology.default_tunnel(), protect=False)
+        config.settings["node"]["tell_discarded"] = tell
+        config.policy("closed", "discard", topology.LEFT_NET[4], topology.RIGHT_NET[4])
+        result = bench.run(config, {"private": frames, "public": foreign})
+        check_equal(result.packets("public"), [], "packets on the public port")
+        errors = [(IP(packet)[ICMP] if pcap.version(packet) == 4 else
+                   IPv6(packet)[ICMPv6DestUnreach]).code for packet in result.packets("private")]
+        check_equal(sorted(errors), [1, 13] if tell else [], "codes of ICMP errors")
+        check_drops(result, **({"policy_none": 2} if tell else
+                               {"policy_none": 3, "policy_discard": 1}))
 
 
 def control_counter(gateway, name):

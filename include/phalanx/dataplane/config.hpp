@@ -71,6 +71,9 @@ struct Config {
   std::uint16_t control_cpu = 0;
   IdleSleep idle_sleep;
   Limits limits;
+  // RFC 4301 5.1.1: whether senders behind a private port hear by ICMP that policy discards their
+  // packets.
+  bool tell_discarded = false;
 };
 
 }  // namespace phalanx::dataplane

@@ -84,6 +84,7 @@ struct WorkerSetup {
   std::vector<dpdk::PacketRing*> from_peers;
   Limits limits;
   IdleSleep idle_sleep;
+  bool tell_discarded = false;  // as Config's
   std::uint64_t flow_seed = 0;
 };
 

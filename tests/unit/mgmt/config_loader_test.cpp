@@ -34,6 +34,7 @@ TEST(ConfigLoader, KeepsTheDefaultsOfWhatIsLeftOut) {
   EXPECT_EQ(config.node.id, base::NodeId(1));
   EXPECT_EQ(config.node.state_dir, "/var/lib/phalanx");
   EXPECT_EQ(config.node.user, "");
+  EXPECT_FALSE(config.dataplane.tell_discarded);
   EXPECT_EQ(config.eal.memory_mb, defaults.eal.memory_mb);
   EXPECT_TRUE(config.eal.hugepages);
   EXPECT_EQ(config.dataplane.control_cpu, 0);
@@ -51,7 +52,8 @@ TEST(ConfigLoader, KeepsTheDefaultsOfWhatIsLeftOut) {
 
 TEST(ConfigLoader, ReadsEverySettingOfNodeEalThreadsAndLimits) {
   const auto config = loaded(sample_config() + R"(
-node = { id = 255; name = "gw-2.x"; state_dir = "/s"; run_dir = "/r"; user = "root"; };
+node = { id = 255; name = "gw-2.x"; state_dir = "/s"; run_dir = "/r"; user = "root";
+  tell_discarded = true; };
 eal = { memory_mb = 64; hugepages = false; pci = false; file_prefix = "p";
         plugins = [ "/a.so", "/b" ]; extra = [ "--log-level", "8", "-v" ]; };
 control = { cpu = 3; };
@@ -66,6 +68,7 @@ limits = { mbufs = 10000; flow_cache_entries = 256; neighbors = 16; neighbor_que
   EXPECT_EQ(config.node.state_dir, "/s");
   EXPECT_EQ(config.node.run_dir, "/r");
   EXPECT_EQ(config.node.user, "root");
+  EXPECT_TRUE(config.dataplane.tell_discarded);
   EXPECT_EQ(config.eal.memory_mb, 64U);
   EXPECT_FALSE(config.eal.hugepages);
   EXPECT_FALSE(config.eal.pci);
