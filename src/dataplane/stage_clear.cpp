@@ -146,8 +146,8 @@ void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexc
   const bool discarded =
       verdict.drop == DropReason::PolicyDiscard || verdict.drop == DropReason::PolicyNone;
   if (setup_.tell_discarded && discarded && side_of(clear.from) == PacketSide::Private) {
-    const auto offset = static_cast<std::uint16_t>(
-        clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
+    const auto offset =
+        static_cast<std::uint16_t>(clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
     punt(clear.packet, PuntReason::AdminProhibited, clear.from.port, offset, false);
     return;
   }

@@ -46,8 +46,8 @@ class EspEngine {
   EspEngine& operator=(const EspEngine&) = delete;
 
   // At most kBurst packets, SA pointers set. Each leaves with a verdict. Collect until nothing is
-  // left after each call: a packet for which there is no place is dropped (CryptoError). Fastest when
-  // the SAs were asked for (prefetch()) as soon as they were known.
+  // left after each call: a packet for which there is no place is dropped (CryptoError). Fastest
+  // when the SAs were asked for (prefetch()) as soon as they were known.
   void encrypt(std::span<EspPacket> packets) noexcept;
   void decrypt(std::span<EspPacket> packets) noexcept;
 
