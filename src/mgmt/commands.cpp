@@ -67,7 +67,8 @@ base::Result<Row, std::string> start_capture(const Config& config, control::Cont
   const auto filter = parse_filter(config, arguments);
   if (!filter) return filter.error();
   const auto file = arguments.text("file");
-  if (!file || file->empty() || file->front() != '/') {
+  // A zero byte would end the path early: another file than the one that was named.
+  if (!file || file->empty() || file->front() != '/' || file->find('\0') != std::string::npos) {
     return std::string("file is the absolute path of the capture");
   }
   const CaptureRequest request{*filter, *file, arguments.number("max_packets").value_or(0)};

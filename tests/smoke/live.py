@@ -17,6 +17,7 @@ import json
 import pathlib
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -141,6 +142,34 @@ def iperf(site, family, seconds, *options):
             if not busy or time.monotonic() > deadline:
                 raise netns.LabError(f"iperf3: {done.stdout[-2000:]}{done.stderr}") from error
         time.sleep(0.1)
+
+
+def command(site, side, **request):
+    """The answer of the daemon's command socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(10)
+        connection.connect(site.configs[side].settings["node"]["run_dir"] + "/control.sock")
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(connection.makefile().readline())
+
+
+def check_capture(site, checks):
+    """The daemon's own capture holds the pings that went by, and only as many packets as asked
+    for."""
+    path = str(site.folder / "own.pcap")
+    started = command(site, "left", command="capture_start", port="private", file=path,
+                      max_packets=8)
+    answered, output = ping(site.host["left"], HOSTS["right"][4], 200, 6, 2)
+    status = command(site, "left", command="capture_stop")
+    frames = pcap.read(path)
+    pings = [packet for packet in pcap.ip_packets(frames)
+             if pcap.protocol(packet) == pcap.PROTO_ICMP and len(packet) == 228]
+    good = (started["ok"] and answered and status["packets"] == len(frames) <= 8 and
+            len(pings) >= 2)
+    checks.add(f"capture of {len(frames)} packets", None if good else
+               f"{started}\n{status}\n{len(pings)} pings\n{output}")
+    refused = command(site, "left", command="capture_start", port="private", file=path + "\0x")
+    checks.add("capture into a misleading name is refused", None if not refused["ok"] else refused)
 
 
 def check_iperf(site, checks, seconds):
@@ -311,6 +340,7 @@ def run(folder, algorithm, seconds, workers):
             check_pings(site, checks)
             netns.stop_process(dump)
             check_only_esp(capture, checks)
+            check_capture(site, checks)
             rows = check_iperf(site, checks, seconds)
             check_books(site, checks)
             check_restarts(site, checks)
