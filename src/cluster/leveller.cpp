@@ -146,16 +146,21 @@ void Leveller::request_snapshot() {
 void Leveller::on(const Header& from, const SnapshotRequest& request) {
   if (!core_.levelled || !core_.complete) return;
   auto& served = served_[from.sender.node];
-  const bool known = served.id != 0 && request.snapshot == served.id &&
-                     request.bucket == served.bucket && request.offset <= served.blob.size();
-  if (!known) {
+  if (request.snapshot != 0) {
+    // Of an older snapshot: late, or its asker will begin again.
+    const bool known = request.snapshot == served.id && request.bucket == served.bucket;
+    if (!known || request.offset > served.blob.size()) return;
+  } else if (served.id == 0 || request.bucket != served.bucket ||
+             core_.now - served.made_at > core_.config.resend_after) {
     served = {request.bucket, next_snapshot_++,
-              write_snapshot(core_.memory.table, request.bucket, core_.config.snapshot_bytes)};
+              write_snapshot(core_.memory.table, request.bucket, core_.config.snapshot_bytes),
+              core_.now};
   }
+  // A copy of a request gets a copy of its answer, or two chains of answers would never end.
   SnapshotChunk chunk;
   chunk.bucket = served.bucket;
   chunk.snapshot = served.id;
-  chunk.offset = known ? request.offset : 0;
+  chunk.offset = request.snapshot == 0 ? 0 : request.offset;
   chunk.total = static_cast<std::uint32_t>(served.blob.size());
   const auto left = served.blob.size() - chunk.offset;
   const auto begin = served.blob.begin() + static_cast<std::ptrdiff_t>(chunk.offset);
@@ -168,7 +173,7 @@ void Leveller::on(const Header& from, const SnapshotChunk& chunk) {
   if (phase_ != Phase::Copying || from.sender != source_.from || !from.levelled) return;
   if (chunk.bucket.value() != next_bucket_ || next_bucket_ >= base::kNumBuckets) return;
   if (chunk.snapshot != snapshot_id_) {
-    if (chunk.offset != 0) return;
+    if (chunk.offset != 0 || snapshot_id_ != 0) return;
     snapshot_id_ = chunk.snapshot;
     blob_.clear();
   }
@@ -296,6 +301,10 @@ void Leveller::copy() {
   try_finish();
   if (phase_ != Phase::Copying || core_.now - asked_at_ < core_.config.resend_after) return;
   if (next_bucket_ < base::kNumBuckets) {
+    if (core_.now - progress_at_ > core_.config.heartbeat_interval) {
+      snapshot_id_ = 0;
+      blob_.clear();
+    }
     request_snapshot();
     return;
   }

@@ -53,6 +53,7 @@ class Leveller {
     base::BucketIndex bucket;
     std::uint32_t id = 0;
     Bytes blob;
+    base::TimePoint made_at{};
   };
 
   void restart();

@@ -22,7 +22,7 @@ constexpr int kShyFor = 30;
 
 void Master::begin(const std::vector<StreamId>& frozen) {
   penalties_.clear();
-  own_progressed_ = settled_at_ = core_.now;
+  own_progressed_ = settled_at_ = begun_at_ = core_.now;
   freezing_.clear();
   orders_.clear();
   for (const auto& stream : frozen) {
@@ -97,6 +97,11 @@ bool Master::is_live(const StreamId& stream) const {
     return stream == core_.stream && core_.now - own_progressed_ <= core_.config.suspect_after();
   }
   const auto* contact = core_.contacts.find(stream.node);
+  const bool unheard = contact == nullptr || contact->last.stream == kNoStream;
+  const bool newer_boot =
+      core_.boots.contains(stream.node) && !core_.counts({stream.node, stream.boot});
+  // A master that has just come back itself has heard nobody yet, and may suspect nobody.
+  if (unheard && !newer_boot) return core_.now - begun_at_ <= core_.config.suspect_after();
   return contact != nullptr && core_.alive(stream.node) &&
          core_.counts({stream.node, stream.boot}) && contact->last.stream == stream;
 }

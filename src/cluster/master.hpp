@@ -81,6 +81,7 @@ class Master {
   Agreement agreement_;  // on the newest allocation
   base::TimePoint proposed_at_{};
   base::TimePoint settled_at_{};     // when the newest allocation was last a committed one
+  base::TimePoint begun_at_{};       // elected
   base::TimePoint looked_at_{};      // for dead owners and moves
   base::TimePoint planned_at_{};     // moves for balance
   std::map<StreamId, bool> living_;  // owners, as of the last look

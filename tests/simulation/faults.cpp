@@ -28,18 +28,24 @@ void World::note_allocation(Machine& machine) {
   const auto& memory = machine.node->memory();
   if (memory.table.applied() == machine.noted) return;
   machine.noted = memory.table.applied();
+  if (plan_.scripted && (!machine.node->is_master() || machine.noted.epoch == base::Epoch{})) {
+    return;
+  }
   std::string line = "node " + text(machine.process.node.value()) + " applies allocation " +
                      text(machine.noted.generation.value()) + "/" +
                      text(machine.noted.term.value()) + "/" + text(machine.noted.epoch.value());
+  std::size_t moved = 0;
   for (const auto& step : memory.newest.steps) {
     if (step.version != machine.noted) continue;
     for (const auto& base : step.bases)
       line += ", base " + name(base.stream) + "@" + text(base.index);
+    moved += step.moves.size();
     std::map<StreamId, int> moves;
     for (const auto& move : step.moves) ++moves[move.to];
     for (const auto& [to, count] : moves) line += ", " + text(count) + " to " + name(to);
   }
-  note(line);
+  const bool takeover = line.find("base") != std::string::npos;
+  if (!plan_.scripted || moved > 16 || !takeover) note(line);
 }
 
 Plan draw_plan(std::uint64_t seed) {
@@ -64,6 +70,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.encode = random.chance(0.05);
   plan.sas = static_cast<unsigned>(random.between(2, 8));
   if (random.chance(0.25)) plan.ghost = static_cast<double>(random.below(20)) / 1000;
+  plan.max_steps = random.chance(0.25) ? 2 : 6;
   plan.slow_nodes = random.chance(0.2) ? 1 : 0;
   plan.record_losses = random.chance(0.15) ? 1 : 0;
   if (random.chance(0.2)) plan.crash_in_election = 0.15;
@@ -85,6 +92,14 @@ std::string describe(const Plan& plan) {
          ", record losses " + text(plan.record_losses) + ", clones " + text(plan.clone) +
          (plan.quick_restarts ? ", quick restarts" : "") + ", clock error " +
          text(plan.clock_error) + ", SAs " + text(plan.sas);
+}
+
+void World::lose_disk(Machine& machine) {
+  crash(machine, "disk loss");
+  const auto voters = machine.disk.voters;
+  machine.disk = DiskState{};
+  machine.disk.voters = voters;
+  machine.disk.fresh = true;
 }
 
 void World::fault(FaultKind kind) {
@@ -134,7 +149,7 @@ void World::fault(FaultKind kind) {
       note("node " + name + " is slow");
       break;
     case FaultKind::RecordLoss:
-      victim.records_lost_until = now_ + milliseconds(random_.between(50, 500));
+      victim.records_lost_until = now_ + milliseconds(random_.between(50, 700));
       ++report_.counts["record losses"];
       note("node " + name + " loses its records, not its heartbeats");
       break;
@@ -147,12 +162,7 @@ void World::fault(FaultKind kind) {
                       [](const auto& each) { return each.second.disk.fresh; })) {
         break;
       }
-      crash(victim, "disk loss");
-      victim.disk.fresh = true;
-      victim.disk.boot = {};
-      victim.disk.generation = {};
-      victim.disk.term = {};
-      victim.disk.boots.clear();
+      lose_disk(victim);
       break;
   }
 }
@@ -188,6 +198,9 @@ void World::clone_step(Machine& clone, Outputs& outputs) {
       transmit(clone, *send);
     } else {
       const auto kind = std::get<Event>(output).kind;
+      if (kind == EventKind::BootRefused) {
+        note("the clone of node " + text(clone.process.node.value()) + " is refused");
+      }
       if (kind == EventKind::Admitted) checker_.admitted(clone.process, *clone.node);
       over |= kind == EventKind::Admitted || kind == EventKind::BootRefused ||
               kind == EventKind::Superseded;

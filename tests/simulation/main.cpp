@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "bugs.hpp"
 #include "phalanx/cluster/planted.hpp"
+#include "script.hpp"
 #include "world.hpp"
 
 namespace {
 
 using phalanx::simulation::describe;
 using phalanx::simulation::draw_plan;
+using phalanx::simulation::kBugNames;
 using phalanx::simulation::Plan;
 using phalanx::simulation::Report;
 using phalanx::simulation::World;
@@ -23,12 +27,16 @@ struct Options {
   std::uint64_t start = 1;
   bool timeline = false;
   unsigned bug = 0;
+  std::string scenario;
+  std::string pinned;
+  bool rewrite = false;
   bool expect_violation = false;
 };
 
 void usage() {
   std::fputs(
-      "usage: simulate [--seeds N] [--start-seed S] [--timeline] [--bug NUMBER]\n"
+      "usage: simulate [--seeds N] [--start-seed S] [--timeline] [--bug NAME]\n"
+      "       simulate --scenario FILE [--rewrite]\n"
       "Runs the cluster core on a simulated network. Exit 1: an invariant was broken (with --bug:\n"
       "was not broken). --timeline prints one seed's events. --bug needs the test-only build.\n",
       stderr);
@@ -40,11 +48,34 @@ bool number(const char* text, std::uint64_t& value) {
   return end != text && *end == 0;
 }
 
+bool bug_by_name(const std::string& name, unsigned& bug) {
+  const auto found = std::find(kBugNames.begin(), kBugNames.end(), name);
+  bug = static_cast<unsigned>(found - kBugNames.begin());
+  return found != kBugNames.end();
+}
+
 bool parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     if (name == "--timeline") {
       options.timeline = true;
+      continue;
+    }
+    if (name == "--rewrite") {
+      options.rewrite = true;
+      continue;
+    }
+    if (name == "--scenario" && i + 1 < argc) {
+      options.scenario = argv[++i];
+      continue;
+    }
+    if (name == "--pinned" && i + 1 < argc) {
+      options.pinned = argv[++i];
+      continue;
+    }
+    if (name == "--bug" && i + 1 < argc) {
+      if (!bug_by_name(argv[++i], options.bug)) return false;
+      options.expect_violation = options.bug != 0;
       continue;
     }
     std::uint64_t value = 0;
@@ -53,9 +84,6 @@ bool parse(int argc, char** argv, Options& options) {
       options.seeds = value;
     } else if (name == "--start-seed") {
       options.start = value;
-    } else if (name == "--bug") {
-      options.bug = static_cast<unsigned>(value);
-      options.expect_violation = value != 0;
     } else {
       return false;
     }
@@ -113,6 +141,27 @@ void explain(const Plan& plan) {
   }
 }
 
+#ifdef PHALANX_PLANTED_BUGS
+// Each line: a mistake, and a seed that must find it.
+int run_pinned(const std::string& path) {
+  std::ifstream in(path);
+  int good = 0;
+  int bad = 0;
+  std::uint64_t seed = 0;
+  unsigned bug = 0;
+  for (std::string name; in >> name >> seed;) {
+    const bool known = bug_by_name(name, bug);
+    phalanx::cluster::planted_bug = static_cast<phalanx::cluster::Bug>(bug);
+    const auto report = World(draw_plan(seed), false).run();
+    ++(known && report.violation ? good : bad);
+    std::printf("%s, seed %llu: %s\n", name.c_str(), static_cast<unsigned long long>(seed),
+                report.violation ? report.violation->text.c_str() : "NOT FOUND");
+  }
+  std::printf("%d passed, %d failed\n", good, bad);
+  return bad == 0 && good != 0 ? 0 : 1;
+}
+#endif
+
 int run(const Options& options) {
   std::map<std::string, std::uint64_t> totals;
   std::vector<std::uint64_t> steps;
@@ -149,6 +198,13 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, options) || options.seeds == 0) {
     usage();
     return 2;
+  }
+#ifdef PHALANX_PLANTED_BUGS
+  if (!options.pinned.empty()) return run_pinned(options.pinned);
+#endif
+  if (!options.scenario.empty()) {
+    const bool same = phalanx::simulation::Script::run_file(options.scenario, options.rewrite);
+    return same ? 0 : 1;
   }
   if (options.bug != 0) {
 #ifdef PHALANX_PLANTED_BUGS

@@ -42,7 +42,7 @@ World::World(const Plan& plan, bool keep_timeline)
     // Small, so that the bound of the log is met in a short run.
     machine.config.stream_log_bytes = 24 * 1024;
     machine.config.snapshot_bytes = 4096;
-    machine.config.max_steps = 6;
+    machine.config.max_steps = plan.max_steps;
     machine.disk.voters = voters;
     if (plan.clock_error > 0)
       machine.clock_rate +=
@@ -127,6 +127,7 @@ void World::crash(Machine& machine, const char* why) {
   machine.gateway.reset();
   machine.node.reset();
   if (planted(Bug::BootWrittenLate) && machine.disk_lost) machine.disk.boot = base::BootCount{};
+  if (plan_.scripted) return;
   at(milliseconds(random_.between(plan_.quick_restarts ? 1 : 2, plan_.quick_restarts ? 6 : 150)),
      {.what = What::Restart, .node = machine.process.node});
 }
@@ -169,7 +170,7 @@ void World::transmit(const Machine& machine, const Send& send) {
   }
   if (!faults_over_ && plan_.ghost > 0 && random_.chance(plan_.ghost)) {
     ++report_.counts["late copies"];
-    at(milliseconds(random_.between(5, 120)),
+    at(milliseconds(random_.between(5, 400)),
        {.what = What::Deliver, .node = send.to, .message = message});
   }
 }

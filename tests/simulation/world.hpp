@@ -44,6 +44,8 @@ struct Plan {
   double clock_error = 0;        // clocks run fast or slow by up to this
   bool encode = false;           // every message goes through the codec
   unsigned sas = 6;
+  std::uint32_t max_steps = 6;  // small: who misses a few allocations needs a snapshot
+  bool scripted = false;        // nothing happens by itself, and planned moves are not worth a line
 };
 [[nodiscard]] Plan draw_plan(std::uint64_t seed);
 [[nodiscard]] std::string describe(const Plan& plan);
@@ -70,6 +72,7 @@ class World {
   Report run();
 
  private:
+  friend class Script;
   enum class What : std::uint8_t {
     Tick,
     Flush,
@@ -142,6 +145,7 @@ class World {
   void at(base::Duration after, Happening happening);
   void start(Machine& machine);
   void crash(Machine& machine, const char* why);
+  void lose_disk(Machine& machine);
   void execute(Machine& machine, Outputs& outputs);
   void handle(Machine& machine, const Event& event);
   void transmit(const Machine& machine, const Send& send);
