@@ -67,6 +67,89 @@ template <int kRoundConstant>
   return base::BucketIndex(static_cast<std::uint8_t>(_mm_extract_epi8(state, 0)));
 }
 
+// Packets hashed side by side: an AES round of one takes several cycles, in which those of others
+// begin. States and a round key fit the 16 vector registers.
+constexpr std::size_t kSideBySide = 8;
+static_assert(GroundsBurst::kCapacity % (4 * kSideBySide) == 0);
+
+// A burst's blocks of one depth, one after the other, and what was hashed before them: in a second
+// and third block only the states of packets that have it go on.
+struct Layer {
+  const std::uint8_t* blocks;
+  const std::uint8_t* num_blocks;  // of each packet
+  std::size_t depth;
+};
+using Tags = std::array<std::array<std::uint8_t, kBlockBytes>, GroundsBurst::kCapacity>;
+
+[[gnu::target("aes,sse4.1")]] void hash_layer_aesni(const RoundKeys& keys, const Layer& layer,
+                                                    std::size_t count, Tags& tags) noexcept {
+  for (std::size_t first = 0; first < count; first += kSideBySide) {
+    __m128i states[kSideBySide];
+    const auto white = load_block(keys[0].data());
+    for (std::size_t i = 0; i < kSideBySide; ++i) {
+      const auto input = load_block(layer.blocks + (first + i) * kBlockBytes);
+      states[i] = _mm_xor_si128(input, white);
+      if (layer.depth != 0) states[i] = _mm_xor_si128(states[i], load_block(&tags[first + i]));
+    }
+    for (std::size_t round = 1; round < keys.size() - 1; ++round) {
+      const auto key = load_block(keys[round].data());
+      for (auto& state : states) state = _mm_aesenc_si128(state, key);
+    }
+    const auto key = load_block(keys.back().data());
+    for (std::size_t i = 0; i < kSideBySide; ++i) {
+      const auto tag = _mm_aesenclast_si128(states[i], key);
+      if (layer.num_blocks[first + i] > layer.depth) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(&tags[first + i]), tag);
+      }
+    }
+  }
+}
+
+// A round key for each of four packets. The plain intrinsic makes g++ 12 warn of its own header.
+[[gnu::target("vaes,avx512f")]] inline __m512i spread(const RoundKeys::value_type& key) noexcept {
+  return _mm512_maskz_broadcast_i32x4(0xffff, load_block(key.data()));
+}
+
+// The same with four packets to a register.
+[[gnu::target("vaes,avx512f")]] void hash_layer_vaes(const RoundKeys& keys, const Layer& layer,
+                                                     std::size_t count, Tags& tags) noexcept {
+  constexpr std::size_t kLanes = 4;
+  for (std::size_t first = 0; first < count; first += kLanes * kSideBySide) {
+    __m512i states[kSideBySide];
+    const auto white = spread(keys[0]);
+    for (std::size_t i = 0; i < kSideBySide; ++i) {
+      const auto at = first + i * kLanes;
+      const auto input = _mm512_loadu_si512(layer.blocks + at * kBlockBytes);
+      states[i] = _mm512_xor_si512(input, white);
+      if (layer.depth != 0) {
+        states[i] = _mm512_xor_si512(states[i], _mm512_loadu_si512(&tags[at]));
+      }
+    }
+    for (std::size_t round = 1; round < keys.size() - 1; ++round) {
+      const auto key = spread(keys[round]);
+      for (auto& state : states) state = _mm512_aesenc_epi128(state, key);
+    }
+    const auto key = spread(keys.back());
+    for (std::size_t i = 0; i < kSideBySide; ++i) {
+      const auto at = first + i * kLanes;
+      // Two words of 64 bits to a packet. Each has a first block.
+      unsigned lanes = layer.depth == 0 ? 0xff : 0;
+      for (std::size_t lane = 0; layer.depth != 0 && lane < kLanes; ++lane) {
+        lanes |= layer.num_blocks[at + lane] > layer.depth ? 3U << (2 * lane) : 0U;
+      }
+      _mm512_mask_storeu_epi64(&tags[at], static_cast<__mmask8>(lanes),
+                               _mm512_aesenclast_epi128(states[i], key));
+    }
+  }
+}
+
+using HashLayer = void (*)(const RoundKeys&, const Layer&, std::size_t, Tags&) noexcept;
+HashLayer pick_hash_layer() noexcept {
+  const bool wide = __builtin_cpu_supports("vaes") != 0 && __builtin_cpu_supports("avx512f") != 0;
+  return wide ? hash_layer_vaes : hash_layer_aesni;
+}
+const HashLayer hash_layer = pick_hash_layer();
+
 // The hashed bytes of one packet: class, then the fields of docs/abi.md, zero to the end of the
 // last block.
 class Grounds {
@@ -178,6 +261,16 @@ base::BucketIndex BucketHash::fragment(const IpAddress& source, const IpAddress&
       .address(destination)
       .u32(identification)
       .bucket(round_keys_);
+}
+
+void BucketHash::burst(const GroundsBurst& grounds, std::size_t count,
+                       base::BucketIndex* buckets) const noexcept {
+  alignas(base::kCacheLine) Tags tags;
+  for (std::size_t depth = 0; depth < grounds.longest_; ++depth) {
+    const auto* blocks = grounds.blocks_[depth].data()->data();
+    hash_layer(round_keys_, {blocks, grounds.num_blocks_.data(), depth}, count, tags);
+  }
+  for (std::size_t i = 0; i < count; ++i) buckets[i] = base::BucketIndex(tags[i][0]);
 }
 
 bool cpu_has_aes() noexcept {

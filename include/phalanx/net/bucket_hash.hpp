@@ -9,23 +9,9 @@
 
 #include "phalanx/base/ids.hpp"
 #include "phalanx/net/address.hpp"
+#include "phalanx/net/grounds.hpp"
 
 namespace phalanx::net {
-
-// What the bucket of a packet is computed from. ABI between nodes: values never change.
-enum class GroundsClass : std::uint8_t {
-  EspSession = 1,  // SPI
-  EspPacket = 2,   // SPI and the wire's 32-bit sequence number >> stripe_shift
-  Ike = 3,         // an IKE SPI of 8 bytes
-  Flow4 = 4,       // symmetric IPv4 5-tuple
-  Flow6 = 5,       // symmetric IPv6 5-tuple
-  Icmp4 = 6,       // IPv4 addresses and ICMP identifier
-  Icmp6 = 7,
-  Other4 = 8,  // IPv4 addresses and protocol
-  Other6 = 9,
-  Fragment4 = 10,  // IPv4 addresses and identification
-  Fragment6 = 11,  // IPv6 addresses and identification
-};
 
 // Keyed hash of a packet's grounds into one of 256 buckets. The key is the cluster's birth key:
 // whoever does not know it cannot aim traffic at a node. AES-128-CBC-MAC over the class byte and
@@ -55,6 +41,9 @@ class BucketHash {
                                         std::uint8_t protocol) const noexcept;
   [[nodiscard]] base::BucketIndex fragment(const IpAddress& source, const IpAddress& destination,
                                            std::uint32_t identification) const noexcept;
+  // The buckets of a burst's first `count` packets, many at a time.
+  void burst(const GroundsBurst& grounds, std::size_t count,
+             base::BucketIndex* buckets) const noexcept;
 
  private:
   alignas(16) std::array<std::array<std::uint8_t, 16>, 11> round_keys_;
