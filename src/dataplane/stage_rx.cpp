@@ -3,7 +3,6 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -35,7 +34,8 @@ unsigned Worker::poll_rx() noexcept {
     const auto count = rte_eth_rx_burst(queue.device_port, queue.queue, packets.data(), kBurst);
     if (count == 0) continue;
     total += count;
-    classify_burst(tables_.devices[queue.device], {packets.data(), count});
+    const auto& map = tables_.devices[queue.device];
+    classify_burst(map, {packets.data(), distribute(map, packets.data(), count)});
     run_lists();
   }
   return total;
@@ -142,14 +142,7 @@ void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) no
     }
     const auto* tag = base::wire_at<net::VlanTag>(frame + sizeof(net::EthernetHeader));
     ether_type = tag->ether_type.host();
-    const auto id = static_cast<std::uint16_t>(tag->control.host() & net::VlanTag::kIdMask);
-    const auto found = std::find_if(map.vlans.begin(), map.vlans.end(),
-                                    [id](const auto& vlan) { return vlan.id == id; });
-    if (found != map.vlans.end()) {
-      port = found->port;
-    } else if (id != 0) {  // IEEE 802.1Q: id 0 is a priority tag, the frame is untagged
-      port = DeviceMap::kNone;
-    }
+    port = map.port_of(tag->control.host() & net::VlanTag::kIdMask);
   }
   if (port == DeviceMap::kNone) [[unlikely]] {
     count_rx(tally, first_port, packet->pkt_len);

@@ -27,6 +27,7 @@ enum class DropReason : std::uint8_t {
   IpTooManyHeaders,
   IpBadAddress,
   NotForwardable,
+  NotOurBucket,
   EspFragment,
   EspUnknownSpi,
   EspMalformed,
@@ -59,7 +60,7 @@ enum class DropReason : std::uint8_t {
   TxQueueFull,
   Stopping,
 };
-inline constexpr std::size_t kNumDropReasons = 43;
+inline constexpr std::size_t kNumDropReasons = 44;
 
 struct DropReasonInfo {
   DropReason reason;
@@ -80,6 +81,7 @@ inline constexpr std::array<DropReasonInfo, kNumDropReasons> kDropReasons = {{
     {DropReason::IpTooManyHeaders, "ip_too_many_headers", "too many IPv6 extension headers"},
     {DropReason::IpBadAddress, "ip_bad_address", "source or destination may not be on a wire"},
     {DropReason::NotForwardable, "not_forwardable", "multicast, broadcast or link-local"},
+    {DropReason::NotOurBucket, "not_our_bucket", "another node of the cluster owns the bucket"},
     {DropReason::EspFragment, "esp_fragment", "fragment of an ESP packet"},
     {DropReason::EspUnknownSpi, "esp_unknown_spi", "no inbound SA has this SPI"},
     {DropReason::EspMalformed, "esp_malformed", "ESP packet too short or not whole blocks"},

@@ -12,6 +12,7 @@
 #include "phalanx/dataplane/adjacency.hpp"
 #include "phalanx/dataplane/config.hpp"
 #include "phalanx/dataplane/counters.hpp"
+#include "phalanx/dataplane/distribution.hpp"
 #include "phalanx/dataplane/fib.hpp"
 #include "phalanx/dataplane/host_table.hpp"
 #include "phalanx/dataplane/spd_classifier.hpp"
@@ -45,6 +46,14 @@ struct DeviceMap {
   };
   std::uint8_t untagged = kNone;
   std::vector<Vlan> vlans;
+
+  // The port of a tagged frame. IEEE 802.1Q: id 0 is a priority tag, the frame is untagged.
+  [[nodiscard]] std::uint8_t port_of(unsigned vlan_id) const noexcept {
+    for (const auto& vlan : vlans) {
+      if (vlan.id == vlan_id) return vlan.port;
+    }
+    return vlan_id == 0 ? untagged : kNone;
+  }
 };
 
 // Our own addresses, looked at for packets that are not on the fast path and for each ESP packet.
@@ -93,6 +102,8 @@ struct Tables {
   std::unique_ptr<ipsec::SaStore> sas;
   std::unique_ptr<ipsec::Sad> sad;
   std::unique_ptr<net::BucketHash> bucket_hash;
+  DistributionTable distribution;
+  StripeTable stripes;
   std::unique_ptr<AdjacencyTable> adjacencies;
   std::unique_ptr<HostTable> hosts;
   std::vector<FixedNeighbor> fixed_neighbors;  // by adjacency index

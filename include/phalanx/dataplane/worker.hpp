@@ -20,6 +20,7 @@
 #include "phalanx/dpdk/quiescence.hpp"
 #include "phalanx/dpdk/ring.hpp"
 #include "phalanx/ipsec/esp_engine.hpp"
+#include "phalanx/net/grounds.hpp"
 
 namespace phalanx::dataplane {
 
@@ -208,6 +209,31 @@ class Worker {
   void push_clear(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view,
                   ClearOrigin from) noexcept;
 
+  // stage_distribute.cpp
+  // Packets of a burst whose bucket decides, in the order of their grounds.
+  struct Candidates {
+    std::array<std::uint8_t, kBurst + 1> position;  // in the burst; one for a packet that goes on
+    bool striped;                                   // there are SAs in packet mode: ESP comes last
+    unsigned num_esp = 0;
+    std::array<std::uint8_t, kBurst> esp_position;
+    std::array<std::uint32_t, kBurst> spis;
+    std::array<std::uint32_t, kBurst> sequences;
+  };
+  [[nodiscard]] unsigned distribute(const DeviceMap& map, rte_mbuf** packets,
+                                    unsigned count) noexcept;
+  // n: how many grounds there are.
+  [[nodiscard]] bool put_plain(const PortView& port, const rte_mbuf* packet, unsigned& n,
+                               Candidates& found) noexcept;
+  void put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned& n,
+               Candidates& found) noexcept;
+  void put_esp(const std::uint8_t* esp, unsigned& n, Candidates& found) noexcept;
+  void put_striped(unsigned& n, Candidates& found) noexcept;
+  [[nodiscard]] bool is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept;
+  [[nodiscard]] unsigned drop_foreign(const DeviceMap& map, rte_mbuf** packets, unsigned count,
+                                      std::uint32_t foreign) noexcept;
+  void free_received(std::span<rte_mbuf*> packets) noexcept;
+  void capture_foreign(std::span<rte_mbuf* const> packets, std::uint8_t port) noexcept;
+
   // stage_clear.cpp
   void process_clear() noexcept;
   void apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept;
@@ -298,6 +324,7 @@ class Worker {
   std::array<std::uint32_t, kBurst> esp_spis_{};
   List<ipsec::EspPacket> esp_out_;
   List<ForwardPacket> forward_;
+  net::GroundsBurst grounds_;
   std::array<rte_mbuf*, 2 * kBurst> dropped_{};
   unsigned num_dropped_ = 0;
   std::vector<TxBuffer> tx_;  // by port

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "phalanx/dataplane/worker.hpp"
+#include "phalanx/net/ethernet.hpp"
+#include "phalanx/net/ip.hpp"
+
+namespace phalanx::dataplane {
+namespace {
+
+// What this stage needs to know of a frame's head, compared and read in whole words.
+struct Head {
+  std::uint64_t destination_mac;
+  std::uint16_t ether_type;  // as the bytes stand
+  std::uint64_t ip_first;    // bytes 0 to 7 of an IPv4 header, as they stand
+};
+
+constexpr std::size_t kL3 = sizeof(net::EthernetHeader);
+constexpr std::size_t kPlainBytes = kL3 + sizeof(net::Ipv4Header) + sizeof(net::EspHeader);
+
+Head read_head(const std::uint8_t* frame) noexcept {
+  Head head;
+  std::memcpy(&head.destination_mac, frame, sizeof(head.destination_mac));
+  head.destination_mac &= 0x0000ffffffffffff;
+  std::memcpy(&head.ether_type, frame + offsetof(net::EthernetHeader, ether_type),
+              sizeof(head.ether_type));
+  std::memcpy(&head.ip_first, frame + kL3, sizeof(head.ip_first));
+  return head;
+}
+
+// Neighbor discovery is each node's own, by unicast too (RFC 4861 7.3). A hop limit of 255 proves
+// that it is a neighbor's (7.1).
+bool is_neighbor_discovery(const net::IpView& view) noexcept {
+  return view.version == 6 && view.protocol == net::kProtoIcmpv6 && view.ttl == 255;
+}
+
+}  // namespace
+
+// Drops what another node owns, before anything else is done with a packet or anything is looked up
+// for it; moves the rest together and returns how many they are. Headers are read only as far as
+// the bucket depends on them: whether they are right is the owner's to find out.
+unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned count) noexcept {
+  if (tables_.distribution.all_ours()) [[likely]]
+    return count;
+  for (unsigned i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(packets[i], const void*));
+  Candidates found;
+  found.striped = !tables_.stripes.empty();
+  grounds_.clear();
+  const bool untagged = map.untagged != DeviceMap::kNone;
+  const auto port = untagged ? port_views_[map.untagged] : PortView{};
+  unsigned n = 0;  // of those whose bucket decides
+  for (unsigned i = 0; i < count; ++i) {
+    found.position[n] = static_cast<std::uint8_t>(i);
+    if (!untagged || !put_plain(port, packets[i], n, found)) [[unlikely]]
+      put_any(map, packets[i], n, found);
+  }
+  if (found.num_esp != 0) [[unlikely]]
+    put_striped(n, found);
+  if (n == 0) return count;
+  std::array<base::BucketIndex, kBurst> buckets;
+  tables_.bucket_hash->burst(grounds_, n, buckets.data());
+  std::uint32_t foreign = 0;  // a bit for each packet of the burst
+  for (unsigned i = 0; i < n; ++i) {
+    const auto bit = static_cast<std::uint32_t>(!tables_.distribution.is_ours(buckets[i]));
+    foreign |= bit << found.position[i];
+  }
+  return foreign == 0 ? count : drop_foreign(map, packets, count, foreign);
+}
+
+// Most packets: a plain IPv4 header with TCP or UDP, or with ESP for us. False: not such a packet.
+inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsigned& n,
+                              Candidates& found) noexcept {
+  if (packet->nb_segs != 1 || packet->data_len < kPlainBytes) return false;
+  const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  const auto head = read_head(frame);
+  const auto total_length = __builtin_bswap16(static_cast<std::uint16_t>(head.ip_first >> 16));
+  if (head.destination_mac != port.mac ||
+      head.ether_type != __builtin_bswap16(net::kEtherTypeIpv4) ||
+      (head.ip_first & 0xff3f'0000'0000'00ff) != 0x45 ||  // options, a fragment
+      total_length < sizeof(net::Ipv4Header) + sizeof(net::EspHeader)) {
+    return false;
+  }
+  const auto* ip = frame + kL3;
+  const auto protocol = ip[offsetof(net::Ipv4Header, protocol)];
+  if (protocol == net::kProtoUdp || protocol == net::kProtoTcp) {
+    grounds_.put_flow4(n++, ip, protocol);
+    return true;
+  }
+  if (protocol != net::kProtoEsp || !port.is_public) return false;
+  std::uint32_t destination;
+  std::memcpy(&destination, ip + offsetof(net::Ipv4Header, destination), sizeof(destination));
+  if (!tables_.local.contains4(destination)) return false;
+  put_esp(ip + sizeof(net::Ipv4Header), n, found);
+  return true;
+}
+
+// Any other packet. Nothing is added for what every node has to see: other protocols than IP,
+// frames to a group, neighbor discovery, and what is wrong with all of them.
+void Worker::put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned& n,
+                     Candidates& found) noexcept {
+  constexpr auto kTag = sizeof(net::VlanTag);
+  if (packet->nb_segs != 1 || packet->data_len < kL3 + kTag + sizeof(net::Ipv4Header)) return;
+  const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  const auto head = read_head(frame);
+  auto ether_type = __builtin_bswap16(head.ether_type);
+  auto port = map.untagged;
+  auto l3 = kL3;
+  if (ether_type == net::kEtherTypeVlan) {
+    const auto* tag = base::wire_at<net::VlanTag>(frame + kL3);
+    ether_type = tag->ether_type.host();
+    port = map.port_of(tag->control.host() & net::VlanTag::kIdMask);
+    l3 += kTag;
+  }
+  if (port == DeviceMap::kNone || head.destination_mac != port_views_[port].mac) return;
+  if (ether_type != net::kEtherTypeIpv4 && ether_type != net::kEtherTypeIpv6) return;
+  const auto* ip = frame + l3;
+  const auto length = static_cast<std::size_t>(packet->data_len) - l3;
+  const auto view = net::parse_ip_packet({reinterpret_cast<const std::byte*>(ip), length});
+  if (view.fault != net::IpFault::Ok || is_neighbor_discovery(view)) return;
+  if (port_views_[port].is_public && view.protocol == net::kProtoEsp && !view.fragment &&
+      view.total_length - view.l4_offset >= static_cast<int>(sizeof(net::EspHeader)) &&
+      is_local(view, ip)) {
+    put_esp(ip + view.l4_offset, n, found);
+    return;
+  }
+  grounds_.put_clear(n++, view, ip);
+}
+
+bool Worker::is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept {
+  if (view.version == 6) {
+    return tables_.local.contains6(ip + offsetof(net::Ipv6Header, destination));
+  }
+  std::uint32_t destination;
+  std::memcpy(&destination, ip + offsetof(net::Ipv4Header, destination), sizeof(destination));
+  return tables_.local.contains4(destination);
+}
+
+// ESP goes by its SPI; where there are SAs in packet mode, it waits until all are looked up.
+inline void Worker::put_esp(const std::uint8_t* esp, unsigned& n, Candidates& found) noexcept {
+  const auto* header = base::wire_at<net::EspHeader>(esp);
+  if (found.striped) [[unlikely]] {
+    found.spis[found.num_esp] = header->spi.host();
+    found.sequences[found.num_esp] = header->sequence.host();
+    found.esp_position[found.num_esp++] = found.position[n];
+    return;
+  }
+  grounds_.put_esp_session(n++, base::Spi(header->spi.host()));
+}
+
+void Worker::put_striped(unsigned& n, Candidates& found) noexcept {
+  std::array<std::uint32_t, kBurst> shifts;
+  tables_.stripes.lookup_bulk(found.spis.data(), found.num_esp, shifts.data());
+  for (unsigned i = 0; i < found.num_esp; ++i, ++n) {
+    grounds_.put_esp(n, base::Spi(found.spis[i]), shifts[i] != StripeTable::kSession,
+                     found.sequences[i] >> (shifts[i] & 31));
+    found.position[n] = found.esp_position[i];
+  }
+}
+
+unsigned Worker::drop_foreign(const DeviceMap& map, rte_mbuf** packets, unsigned count,
+                              std::uint32_t foreign) noexcept {
+  std::array<rte_mbuf*, kBurst> dropped;
+  unsigned num_dropped = 0;
+  unsigned ours = 0;
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    auto* packet = packets[i];
+    if ((foreign >> i & 1) == 0) {
+      packets[ours++] = packet;
+      continue;
+    }
+    bytes += packet->pkt_len;
+    dropped[num_dropped++] = packet;
+  }
+  // Counted with the device's first port, whatever VLAN they are of: they are nobody's here.
+  const auto port = map.untagged != DeviceMap::kNone ? map.untagged : map.vlans[0].port;
+  counters_.ports[port].rx_packets.add(num_dropped);
+  counters_.ports[port].rx_bytes.add(bytes);
+  counters_.drops[static_cast<std::size_t>(DropReason::NotOurBucket)].add(num_dropped);
+  if (capturing_) [[unlikely]]
+    capture_foreign({dropped.data(), num_dropped}, port);
+  free_received({dropped.data(), num_dropped});
+  return ours;
+}
+
+// Buffers just received are of our pool and nobody else's, which saves looking into each for more:
+// what cannot be seen in its first line is as the driver left it.
+void Worker::free_received(std::span<rte_mbuf*> packets) noexcept {
+  const bool plain = std::all_of(packets.begin(), packets.end(), [this](const rte_mbuf* packet) {
+    return packet->nb_segs == 1 && rte_mbuf_refcnt_read(packet) == 1 && RTE_MBUF_DIRECT(packet) &&
+           packet->pool == setup_.pool;
+  });
+  if (!plain) [[unlikely]] {
+    rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
+    return;
+  }
+  void** buffers = reinterpret_cast<void**>(packets.data());
+  rte_mempool_put_bulk(setup_.pool, buffers, static_cast<unsigned>(packets.size()));
+}
+
+void Worker::capture_foreign(std::span<rte_mbuf* const> packets, std::uint8_t port) noexcept {
+  for (const auto* packet : packets) {
+    if (capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
+      capture_frame(packet);
+    }
+    capture_drop(packet, DropReason::NotOurBucket);
+  }
+}
+
+}  // namespace phalanx::dataplane
