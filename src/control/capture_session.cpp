@@ -79,7 +79,7 @@ CaptureStatus CaptureSession::stop() {
   const bool was_running = thread_->running();
   dataplane_.capture().clear();
   const bool ended = thread_->stop(kStopLimit);
-  const auto status = status_locked();
+  auto status = status_locked();
   if (was_running) {
     if (!ended) {
       base::log_warn("control", "the capture is cut short, the disk is slow");

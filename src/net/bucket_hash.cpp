@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/net/bucket_hash.hpp"
 
+#include <cpuid.h>
 #include <immintrin.h>
 
 #include <algorithm>
@@ -145,8 +146,11 @@ using Tags = std::array<std::array<std::uint8_t, kBlockBytes>, GroundsBurst::kCa
 
 using HashLayer = void (*)(const RoundKeys&, const Layer&, std::size_t, Tags&) noexcept;
 HashLayer pick_hash_layer() noexcept {
-  const bool wide = __builtin_cpu_supports("vaes") != 0 && __builtin_cpu_supports("avx512f") != 0;
-  return wide ? hash_layer_vaes : hash_layer_aesni;
+  // clang 14 does not know the name "vaes": CPUID leaf 7, ECX bit 9. That the system saves the wide
+  // registers is part of "avx512f".
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  const bool vaes = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ecx >> 9 & 1) != 0;
+  return vaes && __builtin_cpu_supports("avx512f") != 0 ? hash_layer_vaes : hash_layer_aesni;
 }
 const HashLayer hash_layer = pick_hash_layer();
 
