@@ -48,6 +48,23 @@ void World::note_allocation(Machine& machine) {
   if (!plan_.scripted || moved > 16 || !takeover) note(line);
 }
 
+namespace {
+
+// Five nodes, and more crashes than anybody has: what needs three at the wrong moment.
+void make_storm(Plan& plan, Random& random) {
+  plan.nodes = 5;
+  plan.witnesses = 0;
+  plan.crashes = static_cast<unsigned>(random.between(6, 16));
+  plan.quick_restarts = true;
+  plan.crash_in_election = 0.3;
+  plan.power_losses = plan.disk_losses = 0;
+  plan.loss = static_cast<double>(random.below(150)) / 1000;
+  plan.spike = static_cast<double>(random.below(60)) / 1000;
+  plan.ghost = static_cast<double>(random.below(40)) / 1000;
+}
+
+}  // namespace
+
 Plan draw_plan(std::uint64_t seed) {
   Random random(seed);
   Plan plan;
@@ -77,6 +94,7 @@ Plan draw_plan(std::uint64_t seed) {
   if (random.chance(0.1)) plan.clone = 0.3;
   plan.quick_restarts = random.chance(0.25);
   if (random.chance(0.3)) plan.clock_error = 0.002;
+  if (seed >= kFirstStorm) make_storm(plan, random);
   return plan;
 }
 

@@ -47,6 +47,8 @@ struct Plan {
   std::uint32_t max_steps = 6;  // small: who misses a few allocations needs a snapshot
   bool scripted = false;        // nothing happens by itself, and planned moves are not worth a line
 };
+// Seeds from here on are storms.
+inline constexpr std::uint64_t kFirstStorm = std::uint64_t{1} << 32;
 [[nodiscard]] Plan draw_plan(std::uint64_t seed);
 [[nodiscard]] std::string describe(const Plan& plan);
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <set>
 #include <span>
@@ -30,6 +31,31 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
+// Uids that were deleted, the newest of them. A uid is never given out twice and a bucket's history
+// is one line, so nothing can bring back what has left the list; it bounds memory (P8).
+class Tombstones {
+ public:
+  static constexpr std::size_t kMax = 1024;
+
+  void insert(base::Uid uid) {
+    if (!known_.insert(uid).second) return;
+    order_.push_back(uid);
+    if (order_.size() <= kMax) return;
+    known_.erase(order_.front());
+    order_.pop_front();
+  }
+  [[nodiscard]] bool contains(base::Uid uid) const { return known_.contains(uid); }
+  [[nodiscard]] std::size_t size() const noexcept { return order_.size(); }
+  // Oldest first.
+  [[nodiscard]] auto begin() const noexcept { return order_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return order_.end(); }
+  friend bool operator==(const Tombstones&, const Tombstones&) = default;
+
+ private:
+  std::set<base::Uid> known_;
+  std::deque<base::Uid> order_;
+};
+
 // The state of one bucket after a walk along its history: a pure function of that history, so equal
 // on everybody who has come as far.
 struct Bucket {
@@ -37,7 +63,7 @@ struct Bucket {
   std::uint64_t position = 0;  // applied up to here in the owner's stream
   bool closed = false;         // the owner closed it: exact, and not served
   std::map<base::Uid, Entry> entries;
-  std::set<base::Uid> tombstones;
+  Tombstones tombstones;
   friend bool operator==(const Bucket&, const Bucket&) = default;
 };
 

@@ -140,6 +140,16 @@ TEST(Table, ADeletedEntryNeverComesBack) {
   EXPECT_TRUE(table.bucket(kBucket).entries.empty());
 }
 
+TEST(Tombstones, KeepsTheNewestAndNoMore) {
+  Tombstones tombstones;
+  for (std::size_t i = 0; i < Tombstones::kMax + 2; ++i) tombstones.insert(base::Uid(i));
+  tombstones.insert(base::Uid(5));  // known: nothing leaves
+  EXPECT_EQ(tombstones.size(), Tombstones::kMax);
+  EXPECT_FALSE(tombstones.contains(base::Uid(1)));
+  EXPECT_TRUE(tombstones.contains(base::Uid(2)));
+  EXPECT_EQ(*tombstones.begin(), base::Uid(2));
+}
+
 TEST(Table, ImpliedLeaseStopsAtTheEndOfTheNumbers) {
   Table table;
   table.apply(give(kA, 1));
@@ -241,6 +251,36 @@ TEST(Memory, AppliesRecordsOnlyAsFarAsTheyAreAgreed) {
   log.raise_commit(1);
   EXPECT_TRUE(memory.advance());
   EXPECT_EQ(inbound(memory.table).lease.number, 100u);
+}
+
+// One that names what only a dead node held must not go into votes: nobody could build on it.
+TEST(Memory, AnAllocationCountsOnceItsPrefixesAreHere) {
+  Memory memory;
+  Allocation allocation;
+  allocation.version = version(1);
+  allocation.steps = {give(kA, 1)};
+  ASSERT_TRUE(memory.store(allocation));
+  EXPECT_EQ(memory.newest.version, version(1));
+  allocation.version = version(2);
+  allocation.steps.push_back(give(kB, 2, {{kA, 1}}));
+  ASSERT_TRUE(memory.store(allocation));
+  EXPECT_EQ(memory.newest.version, version(1));
+  EXPECT_EQ(memory.latest().version, version(2));
+  EXPECT_FALSE(memory.store(allocation)) << "known already";
+  memory.streams[kA].extend(1, std::vector<Record>{put(1, 100)});
+  EXPECT_TRUE(memory.accept());
+  EXPECT_EQ(memory.newest.version, version(2));
+}
+
+TEST(Memory, AHigherTermForgetsWhatWaits) {
+  Memory memory;
+  Allocation allocation;
+  allocation.version = version(2);
+  allocation.steps = {give(kB, 2, {{kA, 1}})};
+  ASSERT_TRUE(memory.store(allocation));
+  ASSERT_TRUE(memory.pending.has_value());
+  EXPECT_TRUE(memory.raise_term(base::Term(2)));
+  EXPECT_FALSE(memory.pending.has_value());
 }
 
 TEST(Memory, AHigherTermForgetsTheVote) {
