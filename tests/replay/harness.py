@@ -81,6 +81,9 @@ ETHERTYPE_VLAN = 0x8100
 class Bench:
     """The folder of one case. Gateways of one name share state from run to run."""
     slow_stops = 0  # of all cases together
+    # Packets whose lease was not on disk in time: the machine was too busy, or the disk.
+    late_packets = 0
+    drops = {}  # of the last run
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -116,6 +119,8 @@ class Bench:
         gateway, outputs = self.start(config, inputs)
         gateway.wait_ready()
         totals = counters.wait_quiet(gateway, sum(map(len, inputs.values())))
+        self.drops = totals.drops
+        self.late_packets += totals.drops.get("hold_timeout", 0)
         sa_rows = counters.security_associations(gateway)
         status, seconds = gateway.stop()
         self.running.remove(gateway)
@@ -137,6 +142,8 @@ class Bench:
         gateway, _ = self.start(config, inputs)
         gateway.wait_ready()
         totals = counters.wait_quiet(gateway, sum(map(len, inputs.values())))
+        self.drops = totals.drops
+        self.late_packets += totals.drops.get("hold_timeout", 0)
         gateway.kill()
         self.running.remove(gateway)
         return totals

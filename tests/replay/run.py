@@ -34,9 +34,19 @@ def all_cases():
     return cases
 
 
-def run_case(name, function, folder):
-    """Returns what went wrong, or None."""
+MOST_REPEATED = 3  # of all cases: a busy machine may be to blame for a few, not for more
+
+
+def run_case(function, folder):
+    """Returns what went wrong, or None; and how many packets waited too long for the disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     bench = harness.Bench(folder)
+    problem = failure_of(function, bench)
+    return problem and f"{problem}\nthe last run dropped {bench.drops}", bench.late_packets
+
+
+def failure_of(function, bench):
     try:
         function(bench)
     except (harness.CheckFailed, netns.LabError, esp_oracle.OracleError) as problem:
@@ -63,12 +73,14 @@ def main():
     netns.require_root_and("tshark")
     base = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="plx-replay-"))
     failed = []
+    repeated = 0
     for name, function in cases.items():
         begin = time.monotonic()
-        folder = base / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        problem = run_case(name, function, folder)
+        problem, late = run_case(function, base / name)
+        if problem and late and repeated < MOST_REPEATED:
+            repeated += 1
+            print(f"replay: again  {name}: {late} packets waited too long for a lease", flush=True)
+            problem, _ = run_case(function, base / f"{name}-again")  # with a state of its own
         seconds = time.monotonic() - begin
         print(f"replay: {'FAILED' if problem else 'ok    '} {name} ({seconds:.1f} s)", flush=True)
         if problem:
