@@ -2,14 +2,13 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/control/capture_thread.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include "start_thread.hpp"
 
 namespace phalanx::control {
 namespace {
@@ -89,15 +88,8 @@ void CaptureThread::Shared::run() noexcept {
 
 CaptureThread::CaptureThread(CaptureEnds ends)
     : shared_(std::make_shared<Shared>(std::move(ends))) {
-  // The new thread inherits the mask: signals are for the control thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   // The thread shares the ownership: it may outlive us.
-  shared_->thread = std::thread([shared = shared_]() noexcept { shared->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(shared_->thread.native_handle(), "phx-capture");
+  shared_->thread = start_thread("phx-capture", [shared = shared_]() noexcept { shared->run(); });
 }
 
 CaptureThread::~CaptureThread() {

@@ -2,15 +2,14 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/control/lease_writer.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include "start_thread.hpp"
 
 namespace phalanx::control {
 namespace {
@@ -66,15 +65,8 @@ void LeaseThread::Shared::run() noexcept {
 }
 
 LeaseThread::LeaseThread(LeaseFile file) : shared_(std::make_shared<Shared>(std::move(file))) {
-  // The new thread inherits the mask: signals are for the control thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   // The thread shares the ownership: it may outlive us.
-  shared_->thread = std::thread([shared = shared_]() noexcept { shared->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(shared_->thread.native_handle(), "phx-storage");
+  shared_->thread = start_thread("phx-storage", [shared = shared_]() noexcept { shared->run(); });
 }
 
 LeaseThread::~LeaseThread() {
