@@ -28,6 +28,7 @@ struct Draft {
   std::vector<Group> workers;
   std::vector<Group> sas;
   std::vector<Group> policies;
+  std::vector<Group> members;         // of the cluster
   std::vector<Group> keys;            // entries of the key file
   std::vector<std::uint32_t> key_of;  // position in `keys` of each SA's entry, or kNoKeyEntry
   Names port_names;
@@ -48,15 +49,21 @@ void read_routes(Group& root, Draft& draft);
 void read_neighbors(Group& root, Draft& draft);
 void read_sas(Group& root, Draft& draft);
 void read_policies(Group& root, Draft& draft);
+void read_cluster(Group& root, Draft& draft);
 
 // Keys by SA name from the file that key_file names; its problems are reported under its own name.
 void read_key_file(const Node& tree, Problems& problems, Draft& draft);
 // After all keys were read: every SA has what its algorithm takes.
 void check_keys(Draft& draft);
 
+// The secrets of the cluster, from the file that the section names; as read_key_file.
+void load_cluster_secrets(Group& root, const std::string& config_path, Draft& draft,
+                          Problems& problems);
+
 // Checking: what settings can have wrong between them.
 void check_network(Group& root, Draft& draft);
 void check_sas(Draft& draft);
+void check_cluster(Group& root, Draft& draft);
 void check_policies(Group& root, Draft& draft);
 
 // Shared by the readers.

@@ -138,6 +138,7 @@ base::Result<Config, std::vector<ConfigProblem>> parse_config(std::string_view t
   }
   Problems problems(filename);
   Problems key_problems(filename);
+  Problems secret_problems(filename);
   Node key_tree;
   Group root(*tree, "", problems);
   // Of another schema every other message would be wrong.
@@ -153,10 +154,13 @@ base::Result<Config, std::vector<ConfigProblem>> parse_config(std::string_view t
   read_sas(root, draft);
   if (!draft.key_file.empty()) load_key_file(root, source, draft, key_tree, key_problems);
   read_policies(root, draft);
+  read_cluster(root, draft);
+  load_cluster_secrets(root, source.path, draft, secret_problems);
   root.finish();
   check_exposure(root, source, draft, problems);
   check_keys(draft);
   check_network(root, draft);
+  check_cluster(root, draft);
   check_sas(draft);
   check_policies(root, draft);
   for (auto& each : check_eal_arguments(draft.config.eal.extra, draft.config, filename)) {
@@ -166,6 +170,7 @@ base::Result<Config, std::vector<ConfigProblem>> parse_config(std::string_view t
   }
   auto errors = problems.take_errors();
   for (auto& each : key_problems.take_errors()) errors.push_back(std::move(each));
+  for (auto& each : secret_problems.take_errors()) errors.push_back(std::move(each));
   if (options.warnings != nullptr) *options.warnings = problems.take_warnings();
   if (!errors.empty()) return errors;
   return std::move(draft.config);

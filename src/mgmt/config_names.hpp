@@ -43,6 +43,13 @@ namespace phalanx::mgmt {
   return "";
 }
 
+[[nodiscard]] constexpr std::string_view name_of(control::IngressMode mode) noexcept {
+  switch (mode) {
+    case control::IngressMode::Unicast: return "unicast";
+  }
+  return "";
+}
+
 // "0x0000beef": fixed width, so that columns line up.
 [[nodiscard]] inline std::string hex_text(std::uint64_t value, unsigned digits) {
   constexpr std::string_view kDigits = "0123456789abcdef";

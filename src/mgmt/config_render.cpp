@@ -123,6 +123,26 @@ Json render_policy(const ipsec::Policy& policy, const std::vector<ipsec::SaParam
   return row;
 }
 
+Json render_cluster(const control::ClusterConfig& cluster) {
+  Json row = {
+      {"udp_port", cluster.udp_port},
+      {"heartbeat_interval_ms",
+       std::chrono::duration_cast<std::chrono::milliseconds>(cluster.heartbeat_interval).count()},
+      {"ingress", name_of(cluster.ingress)},
+      {"weight", cluster.weight},
+      {"secret_file", cluster.secret_file},
+      {"secret", kRedacted},
+      {"birth_key", kRedacted}};
+  row["members"] = Json::array();
+  for (const auto& member : cluster.members) {
+    row["members"].push_back({{"id", member.id.value()},
+                              {"name", member.name},
+                              {"address", net::to_string(member.address)},
+                              {"witness", member.witness}});
+  }
+  return row;
+}
+
 }  // namespace
 
 std::string render_redacted(const Config& config) {
@@ -130,6 +150,7 @@ std::string render_redacted(const Config& config) {
   render_dataplane(config.dataplane, out);
   out["sas"] = Json::array();
   for (const auto& sa : config.sas) out["sas"].push_back(render_sa(sa));
+  if (config.cluster.enabled()) out["cluster"] = render_cluster(config.cluster);
   out["policies"] = Json::array();
   for (const auto& policy : config.policies) {
     out["policies"].push_back(render_policy(policy, config.sas));

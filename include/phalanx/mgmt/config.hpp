@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "phalanx/base/ids.hpp"
+#include "phalanx/control/cluster_config.hpp"
 #include "phalanx/dataplane/config.hpp"
 #include "phalanx/ipsec/sa_params.hpp"
 #include "phalanx/ipsec/selector.hpp"
@@ -37,6 +38,7 @@ struct Config {
   NodeConfig node;
   EalConfig eal;
   dataplane::Config dataplane;
+  control::ClusterConfig cluster;
   std::vector<ipsec::SaParams> sas;
   std::vector<ipsec::Policy> policies;
 };

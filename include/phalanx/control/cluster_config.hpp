@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/base/ids.hpp"
+#include "phalanx/base/secret.hpp"
+#include "phalanx/net/address.hpp"
+
+namespace phalanx::control {
+
+// How packets reach the node that owns them. Unicast: a MAC address that all nodes share and none
+// sends from, so that switches flood it and every node sees every frame.
+enum class IngressMode : std::uint8_t { Unicast };
+
+// A node or witness of the cluster, as everybody's config names it.
+struct ClusterMember {
+  base::NodeId id;
+  std::string name;
+  net::IpAddress address;  // IPv4, on the cluster port's subnet
+  bool witness = false;    // votes, owns nothing
+};
+
+// The `cluster` section. Without members the gateway is alone.
+struct ClusterConfig {
+  std::vector<ClusterMember> members;
+  std::string secret_file;
+  base::Secret secret;                    // 32 bytes or more, the same on all members
+  std::array<std::byte, 16> birth_key{};  // of the bucket hash, the same on all members for ever
+  std::uint16_t udp_port = 4510;          // on the cluster port
+  base::Duration heartbeat_interval = std::chrono::milliseconds(10);  // 5 ms..1 s
+  IngressMode ingress = IngressMode::Unicast;
+  std::uint32_t weight = 100;  // share of the buckets, 0..1000; 0: none
+  std::uint32_t port = 0;      // the cluster port: position in the list of ports
+
+  [[nodiscard]] bool enabled() const noexcept { return !members.empty(); }
+  [[nodiscard]] const ClusterMember* find(base::NodeId id) const noexcept {
+    for (const auto& member : members) {
+      if (member.id == id) return &member;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace phalanx::control
