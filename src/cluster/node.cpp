@@ -17,9 +17,6 @@
 
 namespace phalanx::cluster {
 
-// A loop that was late by more than this much has no right to suspect others.
-constexpr base::Duration kLateLoop = std::chrono::milliseconds(10);
-
 struct Node::Parts {
   Core core;
   Owner owner{core};
@@ -179,7 +176,8 @@ void Node::tick(base::TimePoint now, Outputs& out) {
   auto& p = *parts_;
   p.enter(now, out);
   if (p.core.stopped) return;
-  if (p.ticked != base::TimePoint{} && now - p.ticked > kLateLoop) {
+  // A loop that was late by more than a heartbeat has no right to suspect others.
+  if (p.ticked != base::TimePoint{} && now - p.ticked > p.core.config.heartbeat_interval) {
     p.core.contacts.forgive_all(now);
     p.core.master_heard = now;
   }
@@ -309,10 +307,12 @@ void Node::set_load(base::BucketIndex bucket, std::uint32_t load) {
 }
 
 bool Node::may_forward(base::TimePoint now) const {
+  return now <= forward_until(now);
+}
+base::TimePoint Node::forward_until(base::TimePoint now) const {
   const auto& core = parts_->core;
-  if (!core.levelled || core.stopped) return false;
-  const auto contact = core.contacts.quorum_contact(core.voters(), core.self.node, now);
-  return now - contact <= core.config.fence_after;
+  if (!core.levelled || core.stopped) return base::TimePoint::min();
+  return core.contacts.quorum_contact(core.voters(), core.self.node, now) + core.config.fence_after;
 }
 bool Node::serves(base::BucketIndex bucket) const {
   return parts_->owner.serves(bucket);

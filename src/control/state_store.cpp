@@ -262,7 +262,16 @@ base::Result<StateStore, StateError> StateStore::open(const std::shared_ptr<Stat
     return StateError{StateFault::Io, "cannot raise the boot count in state directory " +
                                           dir->path() + ": " + to_string(written.error())};
   }
-  return StateStore(identity, std::move(leases).value(), std::move(read.notice));
+  return StateStore(dir, identity, std::move(leases).value(), std::move(read.notice));
+}
+
+FileResult StateStore::raise_boot(base::BootCount boot) {
+  if (boot <= identity_.boot) return base::Ok{};
+  auto raised = identity_;
+  raised.boot = boot;
+  if (auto written = write_identity_file(*dir_, raised); !written) return written;
+  identity_ = raised;
+  return base::Ok{};
 }
 
 }  // namespace phalanx::control

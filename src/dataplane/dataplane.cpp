@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint32_t kPeerRingSlots = 2048;
 constexpr std::uint32_t kCaptureBuffers = 1024;
 constexpr std::uint32_t kCaptureSlots = 512;
+// Beside what the queues of the cluster port hold: a few datagrams on their way out.
+constexpr std::uint32_t kClusterBuffers = 1024;
 // Ethernet header, VLAN tag, and what ESP needs behind a packet: padding, trailer and the longest
 // ICV. Rounded up so that the usual MTU gives the usual 2 KiB buffer.
 constexpr std::uint32_t kFrameSlack = 14 + 4 + 64;
@@ -85,8 +87,20 @@ base::Result<base::Ok, std::string> Dataplane::open_devices() {
       options.mtu = std::max(options.mtu, other.mtu);
       options.tagged = options.tagged || other.vlan != 0;
     }
-    auto device = dpdk::Device::open(options, pool_);
+    const bool cluster = port.role == PortRole::Cluster;
+    if (cluster) {
+      options.wanted_queues = 1;
+      auto pool = dpdk::Mempool::create(
+          {"phalanx_cluster", kClusterBuffers + port.rx_descriptors + port.tx_descriptors,
+           kPacketMetaBytes, buffer_bytes(config_)});
+      if (!pool) return pool.error();
+      cluster_pool_ = std::move(*pool);
+    }
+    auto device = dpdk::Device::open(options, cluster ? *cluster_pool_ : pool_);
     if (!device) return device.error();
+    if (cluster) {
+      cluster_link_ = {device->port_id(), cluster_pool_->get(), device->mac(), port.mtu};
+    }
     devices_.push_back(std::move(*device));
     device_names_.push_back(port.device);
   }

@@ -76,6 +76,8 @@ class Node {
 
   // Whether data ports may be open: a quorum acknowledged something we sent within the last 25 ms.
   [[nodiscard]] bool may_forward(base::TimePoint now) const;
+  // Until when, if nothing else is heard. Not in the future: may not.
+  [[nodiscard]] base::TimePoint forward_until(base::TimePoint now) const;
   [[nodiscard]] bool serves(base::BucketIndex bucket) const;
   [[nodiscard]] std::uint64_t usable(base::Uid uid, Direction direction) const;
   [[nodiscard]] bool levelled() const;

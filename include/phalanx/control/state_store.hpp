@@ -66,15 +66,23 @@ class StateStore {
       const RandomSource& random = system_random);
 
   [[nodiscard]] const Identity& identity() const noexcept { return identity_; }
+  // A cluster may know higher boots of this node than its disk: makes `boot` the one of this start,
+  // durably. Lower ones are not taken back.
+  [[nodiscard]] FileResult raise_boot(base::BootCount boot);
   // For LeaseService; once.
   [[nodiscard]] LeaseFile take_leases() noexcept { return std::move(leases_); }
   // What was repaired or given up at the start; empty: nothing. For the log.
   [[nodiscard]] const std::string& notice() const noexcept { return notice_; }
 
  private:
-  StateStore(const Identity& identity, LeaseFile leases, std::string notice)
-      : identity_(identity), leases_(std::move(leases)), notice_(std::move(notice)) {}
+  StateStore(std::shared_ptr<StateDir> dir, const Identity& identity, LeaseFile leases,
+             std::string notice)
+      : dir_(std::move(dir)),
+        identity_(identity),
+        leases_(std::move(leases)),
+        notice_(std::move(notice)) {}
 
+  std::shared_ptr<StateDir> dir_;
   Identity identity_;
   LeaseFile leases_;
   std::string notice_;

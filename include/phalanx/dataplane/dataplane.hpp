@@ -23,6 +23,14 @@
 
 namespace phalanx::dataplane {
 
+// The port whose role is cluster, if there is one. Its queues are the control thread's.
+struct ClusterLink {
+  std::uint16_t device_port = 0;  // DPDK's number
+  rte_mempool* pool = nullptr;    // its own, so that data ports cannot starve it
+  net::MacAddress mac;
+  std::uint16_t mtu = 1500;
+};
+
 // Everything DPDK of one gateway: devices, buffers, queues, tables and workers. Made and destroyed
 // by the control thread, in this order:
 //   open() -> tables filled (set_*) -> start() -> traffic -> stop() -> destroyed.
@@ -61,6 +69,9 @@ class Dataplane {
     return *links_[index].worker;
   }
   [[nodiscard]] std::span<const dpdk::Device> devices() const noexcept { return devices_; }
+  [[nodiscard]] const std::optional<ClusterLink>& cluster_link() const noexcept {
+    return cluster_link_;
+  }
   [[nodiscard]] dpdk::Mempool& pool() noexcept { return pool_; }
   [[nodiscard]] const dpdk::Mempool& pool() const noexcept { return pool_; }
 
@@ -97,6 +108,8 @@ class Dataplane {
   const base::Clock& clock_;
   dpdk::Mempool pool_;
   dpdk::Mempool capture_pool_;
+  std::optional<dpdk::Mempool> cluster_pool_;  // devices go first: they hold its buffers
+  std::optional<ClusterLink> cluster_link_;
   dpdk::Quiescence quiescence_;
   std::vector<dpdk::Device> devices_;
   std::vector<std::string> device_names_;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/cluster/node.hpp"
+#include "phalanx/cluster/secure_channel.hpp"
+#include "phalanx/control/cluster_config.hpp"
+#include "phalanx/control/datagram_port.hpp"
+#include "phalanx/control/state_dir.hpp"
+#include "phalanx/control/token_bucket.hpp"
+
+namespace phalanx::control {
+
+// What the driver has seen of one other member.
+struct MemberCounters {
+  std::uint64_t sent = 0;        // messages
+  std::uint64_t sent_bytes = 0;  // of datagrams
+  std::uint64_t received = 0;    // authentic messages
+  std::uint64_t received_bytes = 0;
+  std::uint64_t handshakes = 0;  // inits and accepts that were taken
+  std::uint64_t not_sent = 0;    // no session yet
+};
+struct MemberStatus {
+  base::NodeId id;
+  MemberCounters counters;
+  bool session = false;
+  bool alive = false;        // heard within the time after which it is suspected
+  base::Duration silence{};  // since its newest authentic message
+};
+
+struct DriverStats {
+  // Datagrams refused, by reason.
+  std::uint64_t malformed = 0;
+  std::uint64_t stranger = 0;  // of no member, or for another one
+  std::uint64_t no_session = 0;
+  std::uint64_t forged = 0;
+  std::uint64_t replayed = 0;
+  std::uint64_t bad_message = 0;         // authentic, but of another version or wrong
+  std::uint64_t handshakes_refused = 0;  // too many at once
+  // The loop that has to be on time.
+  std::uint64_t late_rounds = 0;  // more than a heartbeat after the one before
+  base::Duration latest{};
+  std::uint64_t persisted = 0;
+  bool failed = false;  // the disk refused: this node does nothing any more
+};
+
+// Runs the cluster core: with the real time, over a DatagramPort, with its state on disk. One
+// secure channel for each other member; the lower id initiates. Control thread (a witness: its only
+// thread).
+class ClusterDriver {
+ public:
+  struct Hooks {
+    std::function<bool(const cluster::DiskState&)> persist;  // durable when it returns true
+    std::function<void(const cluster::Event&, base::TimePoint)> event;
+    std::function<void(std::span<std::byte>)> random;  // unpredictable bytes
+    // Before the core takes a message: what must be durable before it is acknowledged.
+    std::function<void(const cluster::Message&)> before_receive;
+  };
+
+  ClusterDriver(const ClusterConfig& config, const cluster::Config& core,
+                const cluster::DiskState& disk, DatagramPort& port, cluster::ChannelCrypto& crypto,
+                Hooks hooks, base::TimePoint now);
+
+  // One round; how many datagrams it found. At least every millisecond.
+  unsigned poll(base::TimePoint now);
+
+  // A command of the gateway; its outputs are carried out at the end of the round, or of `poll`.
+  using Command = std::function<cluster::Node::Status(cluster::Node&, cluster::Outputs&)>;
+  cluster::Node::Status command(const Command& run);
+
+  [[nodiscard]] const cluster::Node& node() const noexcept { return node_; }
+  [[nodiscard]] cluster::Node& node() noexcept { return node_; }
+  [[nodiscard]] const DriverStats& stats() const noexcept { return stats_; }
+  [[nodiscard]] std::vector<MemberStatus> members(base::TimePoint now) const;
+  [[nodiscard]] base::Duration suspect_after() const noexcept {
+    return config_.heartbeat_interval * kSuspectHeartbeats;
+  }
+
+ private:
+  static constexpr std::int64_t kSuspectHeartbeats = 3;
+  struct Member {
+    explicit Member(cluster::ChannelConfig channel_config, cluster::ChannelCrypto& crypto)
+        : channel(std::move(channel_config), crypto) {}
+    cluster::SecureChannel channel;
+    MemberCounters counters;
+    base::TimePoint heard{};
+    base::TimePoint next_init{};
+    bool alive = false;
+    TokenBucket handshakes{50, 10};  // X25519 costs some 100 us
+  };
+
+  void watch_loop(base::TimePoint now);
+  void take(const ReceivedDatagram& datagram, base::TimePoint now);
+  void refuse(cluster::ChannelError error);
+  void initiate(base::TimePoint now);
+  void watch_members(base::TimePoint now);
+  void execute(base::TimePoint now);
+  void send(const cluster::Send& output);
+  [[nodiscard]] bool persist(const cluster::Persist& output);
+  [[nodiscard]] cluster::Key32 fresh_key();
+  [[nodiscard]] std::string name_of(base::NodeId id) const;
+
+  const ClusterConfig& config_;
+  const base::NodeId self_;
+  DatagramPort& port_;
+  Hooks hooks_;
+  cluster::Node node_;
+  std::map<base::NodeId, Member> members_;
+  cluster::Outputs outputs_;
+  bool dirty_ = false;  // a command wrote records since the last flush
+  base::TimePoint last_round_;
+  base::TimePoint next_tick_;
+  base::TimePoint late_until_{};  // nobody is called lost before
+  DriverStats stats_;
+};
+
+}  // namespace phalanx::control

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+
+#include "phalanx/control/cluster_config.hpp"
+#include "phalanx/control/cluster_frames.hpp"
+#include "phalanx/control/datagram_port.hpp"
+#include "phalanx/dataplane/counters.hpp"
+#include "phalanx/dataplane/dataplane.hpp"
+
+namespace phalanx::control {
+
+// writer: control thread.
+//   rx = datagrams + fragments (Incomplete) + arp + foreign
+struct ClusterPortCounters {
+  dataplane::Counter rx;  // frames
+  dataplane::Counter tx;
+  dataplane::Counter rx_bytes;
+  dataplane::Counter tx_bytes;
+  dataplane::Counter foreign;  // not of the cluster protocol
+  dataplane::Counter arp;      // answered
+  dataplane::Counter no_buffer;
+  dataplane::Counter queue_full;
+};
+
+// The cluster port: a DPDK device of its own, polled by the control thread and by nobody else. It
+// needs no neighbor table: a member's MAC is learnt from its authentic datagrams, and until then it
+// is sent to by broadcast. Answers ARP, for witnesses that are ordinary hosts.
+class ClusterPort final : public DatagramPort {
+ public:
+  ClusterPort(const dataplane::ClusterLink& link, const ClusterConfig& config, base::NodeId self);
+  ~ClusterPort() override;
+  ClusterPort(const ClusterPort&) = delete;
+  ClusterPort& operator=(const ClusterPort&) = delete;
+
+  void send(base::NodeId to, std::span<const std::byte> datagram) override;
+  [[nodiscard]] bool receive(ReceivedDatagram& out, base::TimePoint now) override;
+  void confirm(base::NodeId from, std::uint64_t path) override;
+  void forget(base::NodeId member) override;
+
+  [[nodiscard]] const ClusterPortCounters& counters() const noexcept { return counters_; }
+
+ private:
+  static constexpr unsigned kBurst = 32;
+  // Frames looked at for one datagram: a flood of others must not keep the control thread.
+  static constexpr unsigned kMostFrames = 256;
+  struct Member {
+    net::IpAddress address;
+    net::MacAddress mac;
+  };
+  void transmit(std::span<const std::byte> frame);
+  void answer_arp(const ClusterFrame& request);
+
+  const dataplane::ClusterLink link_;
+  const net::IpAddress own_;
+  const std::uint16_t udp_port_;
+  ClusterFrameReader reader_;
+  std::map<base::NodeId, Member> members_;
+  std::uint16_t identification_ = 0;
+  std::array<rte_mbuf*, kBurst> burst_{};
+  unsigned burst_count_ = 0;
+  unsigned burst_next_ = 0;
+  ClusterPortCounters counters_;
+};
+
+}  // namespace phalanx::control

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "phalanx/base/clock.hpp"
+#include "phalanx/base/ids.hpp"
+
+namespace phalanx::control {
+
+// A datagram of the cluster protocol, from somebody whom nobody has authenticated yet.
+struct ReceivedDatagram {
+  std::vector<std::byte> bytes;
+  std::uint64_t path = 0;  // where it came from, for confirm(); 0: nothing to remember
+};
+
+// How the cluster's datagrams travel: a DPDK device in phalanxd, a socket in a witness. They may be
+// lost, doubled and reordered. One thread.
+class DatagramPort {
+ public:
+  virtual ~DatagramPort() = default;
+  virtual void send(base::NodeId to, std::span<const std::byte> datagram) = 0;
+  // False: nothing is waiting.
+  [[nodiscard]] virtual bool receive(ReceivedDatagram& out, base::TimePoint now) = 0;
+  // A datagram that came by this path was authentic: the member can be reached there.
+  virtual void confirm(base::NodeId from, std::uint64_t path) = 0;
+  // Nothing has come from the member for long: it may be elsewhere now.
+  virtual void forget(base::NodeId member) = 0;
+};
+
+}  // namespace phalanx::control

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/control/cluster_driver.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "phalanx/base/log.hpp"
+#include "phalanx/cluster/message_codec.hpp"
+
+namespace phalanx::control {
+namespace {
+
+constexpr const char* kComponent = "cluster";
+// A tenth of a heartbeat, as the core asks for with the usual 10 ms.
+constexpr std::int64_t kTicksPerHeartbeat = 10;
+// Datagrams in one round: enough for a quick link, few enough for everything else on the thread.
+constexpr unsigned kMostDatagrams = 128;
+// Type of a secure channel's datagram and its sender (docs/cluster-protocol.md).
+constexpr std::size_t kTypeAt = 1;
+constexpr std::size_t kSenderAt = 2;
+constexpr std::size_t kPrefixBytes = 4;
+constexpr std::byte kInit{1};
+
+// Nodes with different birth keys would disagree about every bucket, so they must not even talk:
+// the key is part of what authenticates them.
+base::Secret channel_secret(const ClusterConfig& config, cluster::ChannelCrypto& crypto) {
+  constexpr std::string_view kLabel = "phalanx cluster channel v1";
+  std::vector<std::byte> text;
+  const auto label = std::as_bytes(std::span(kLabel));
+  text.insert(text.end(), label.begin(), label.end());
+  text.insert(text.end(), config.birth_key.begin(), config.birth_key.end());
+  cluster::Key32 key{};
+  crypto.mac(config.secret.bytes(), text, key);
+  base::Secret secret(key);
+  base::wipe(key.data(), key.size());
+  base::wipe(text.data(), text.size());
+  return secret;
+}
+
+std::string milliseconds(base::Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+}  // namespace
+
+ClusterDriver::ClusterDriver(const ClusterConfig& config, const cluster::Config& core,
+                             const cluster::DiskState& disk, DatagramPort& port,
+                             cluster::ChannelCrypto& crypto, Hooks hooks, base::TimePoint now)
+    : config_(config),
+      self_(core.id),
+      port_(port),
+      hooks_(std::move(hooks)),
+      node_(core, disk),
+      last_round_(now),
+      next_tick_(now) {
+  for (const auto& member : config.members) {
+    if (member.id == self_) continue;
+    members_.try_emplace(member.id,
+                         cluster::ChannelConfig{self_, member.id, channel_secret(config, crypto)},
+                         crypto);
+  }
+}
+
+std::string ClusterDriver::name_of(base::NodeId id) const {
+  const auto* member = config_.find(id);
+  return "node=" + std::to_string(id.value()) +
+         (member == nullptr ? std::string() : " name=" + member->name);
+}
+
+cluster::Key32 ClusterDriver::fresh_key() {
+  cluster::Key32 key{};
+  hooks_.random(key);
+  return key;
+}
+
+unsigned ClusterDriver::poll(base::TimePoint now) {
+  if (stats_.failed) return 0;
+  watch_loop(now);
+  unsigned found = 0;
+  ReceivedDatagram datagram;
+  while (found < kMostDatagrams && port_.receive(datagram, now)) {
+    ++found;
+    take(datagram, now);
+    execute(now);
+  }
+  if (now >= next_tick_) {
+    next_tick_ = now + config_.heartbeat_interval / kTicksPerHeartbeat;
+    initiate(now);
+    watch_members(now);
+    node_.tick(now, outputs_);
+    execute(now);
+  }
+  if (std::exchange(dirty_, false)) node_.flush(now, outputs_);
+  execute(now);
+  return found;
+}
+
+void ClusterDriver::watch_loop(base::TimePoint now) {
+  const auto pause = now - std::exchange(last_round_, now);
+  stats_.latest = std::max(stats_.latest, pause);
+  if (pause <= config_.heartbeat_interval) return;
+  ++stats_.late_rounds;
+  late_until_ = now + suspect_after();
+}
+
+cluster::Node::Status ClusterDriver::command(const Command& run) {
+  dirty_ = true;
+  return run(node_, outputs_);
+}
+
+void ClusterDriver::take(const ReceivedDatagram& datagram, base::TimePoint now) {
+  if (datagram.bytes.size() < kPrefixBytes) {
+    ++stats_.malformed;
+    return;
+  }
+  const base::NodeId from(std::to_integer<std::uint8_t>(datagram.bytes[kSenderAt]));
+  const auto found = members_.find(from);
+  if (found == members_.end()) {
+    ++stats_.stranger;
+    return;
+  }
+  auto& member = found->second;
+  if (datagram.bytes[kTypeAt] == kInit && !member.handshakes.take(now)) {
+    ++stats_.handshakes_refused;
+    return;
+  }
+  auto received = member.channel.receive(datagram.bytes, fresh_key());
+  if (!received) return refuse(received.error());
+  if (!received->reply.empty()) port_.send(from, received->reply);
+  if (received->message.empty()) {
+    ++member.counters.handshakes;
+    port_.confirm(from, datagram.path);
+    return;
+  }
+  port_.confirm(from, datagram.path);
+  const auto message = cluster::parse_message(received->message);
+  // A member speaks for itself only.
+  if (!message || message->header.sender.node != from) {
+    ++stats_.bad_message;
+    return;
+  }
+  ++member.counters.received;
+  member.counters.received_bytes += datagram.bytes.size();
+  member.heard = now;
+  if (hooks_.before_receive) hooks_.before_receive(*message);
+  node_.receive(*message, now, outputs_);
+}
+
+void ClusterDriver::refuse(cluster::ChannelError error) {
+  switch (error) {
+    case cluster::ChannelError::Malformed: ++stats_.malformed; return;
+    case cluster::ChannelError::NotForUs: ++stats_.stranger; return;
+    case cluster::ChannelError::NoSession: ++stats_.no_session; return;
+    case cluster::ChannelError::Forged: ++stats_.forged; return;
+    case cluster::ChannelError::Replayed: ++stats_.replayed; return;
+    case cluster::ChannelError::UsedUp: return;
+  }
+}
+
+// The lower id begins a session, and begins another one when the member is silent: it may have been
+// started again and know nothing of the old one.
+void ClusterDriver::initiate(base::TimePoint now) {
+  for (auto& [id, member] : members_) {
+    if (id < self_ || now < member.next_init) continue;
+    if (member.channel.ready() && now - member.heard <= suspect_after()) continue;
+    member.next_init = now + config_.heartbeat_interval;
+    port_.send(id, member.channel.initiate(fresh_key()));
+  }
+}
+
+void ClusterDriver::watch_members(base::TimePoint now) {
+  for (auto& [id, member] : members_) {
+    const bool alive = member.heard != base::TimePoint{} && now - member.heard <= suspect_after();
+    if (alive == member.alive) continue;
+    if (!alive && now < late_until_) continue;  // we were away ourselves
+    member.alive = alive;
+    if (alive) {
+      base::log_info(kComponent, "member is heard " + name_of(id));
+    } else {
+      port_.forget(id);
+      base::log_warn(kComponent, "member is lost: " + std::to_string(kSuspectHeartbeats) +
+                                     " heartbeats missed on cluster " + name_of(id) +
+                                     " silent_ms=" + milliseconds(now - member.heard));
+    }
+  }
+}
+
+// In their order. What events make the gateway do is appended, and carried out behind the rest.
+void ClusterDriver::execute(base::TimePoint now) {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const auto output = std::move(outputs_[i]);
+    if (const auto* message = std::get_if<cluster::Send>(&output)) {
+      send(*message);
+    } else if (const auto* event = std::get_if<cluster::Event>(&output)) {
+      hooks_.event(*event, now);
+    } else if (!persist(std::get<cluster::Persist>(output))) {
+      break;
+    }
+  }
+  outputs_.clear();
+}
+
+void ClusterDriver::send(const cluster::Send& output) {
+  const auto found = members_.find(output.to);
+  if (found == members_.end()) return;
+  auto& member = found->second;
+  const auto bytes = cluster::write_message(output.message);
+  const auto sealed =
+      bytes ? member.channel.seal(*bytes)
+            : base::Result<cluster::Bytes, cluster::ChannelError>(cluster::ChannelError::Malformed);
+  if (!sealed) {
+    ++member.counters.not_sent;
+    return;
+  }
+  ++member.counters.sent;
+  member.counters.sent_bytes += sealed->size();
+  port_.send(output.to, *sealed);
+}
+
+// What comes behind must not be carried out when this cannot be made durable: the node is mute from
+// then on, and the others take over.
+bool ClusterDriver::persist(const cluster::Persist& output) {
+  if (!hooks_.persist(output.state)) {
+    stats_.failed = true;
+    base::log_error(kComponent, "the state cannot be stored: this node leaves the cluster now");
+    return false;
+  }
+  ++stats_.persisted;
+  return true;
+}
+
+std::vector<MemberStatus> ClusterDriver::members(base::TimePoint now) const {
+  std::vector<MemberStatus> out;
+  for (const auto& [id, member] : members_) {
+    MemberStatus status;
+    status.id = id;
+    status.counters = member.counters;
+    status.session = member.channel.ready();
+    status.alive = member.alive;
+    status.silence = member.heard == base::TimePoint{} ? base::Duration::max() : now - member.heard;
+    out.push_back(status);
+  }
+  return out;
+}
+
+}  // namespace phalanx::control

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/control/cluster_port.hpp"
+
+#include <rte_ethdev.h>
+
+#include <cstring>
+#include <vector>
+
+namespace phalanx::control {
+namespace {
+
+constexpr net::MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+constexpr std::uint16_t kQueue = 0;
+
+std::vector<net::IpAddress> addresses_of(const ClusterConfig& config, base::NodeId self) {
+  std::vector<net::IpAddress> addresses;
+  for (const auto& member : config.members) {
+    if (member.id != self) addresses.push_back(member.address);
+  }
+  return addresses;
+}
+
+// A MAC address as a path, never 0.
+std::uint64_t path_of(const net::MacAddress& mac) noexcept {
+  std::uint64_t path = 1;
+  for (const auto byte : mac.bytes) path = path << 8 | byte;
+  return path;
+}
+net::MacAddress mac_of(std::uint64_t path) noexcept {
+  net::MacAddress mac;
+  for (std::size_t i = mac.bytes.size(); i-- > 0; path >>= 8) {
+    mac.bytes[i] = static_cast<std::uint8_t>(path);
+  }
+  return mac;
+}
+
+}  // namespace
+
+ClusterPort::ClusterPort(const dataplane::ClusterLink& link, const ClusterConfig& config,
+                         base::NodeId self)
+    : link_(link),
+      own_(config.find(self)->address),
+      udp_port_(config.udp_port),
+      reader_(own_, config.udp_port, addresses_of(config, self)) {
+  for (const auto& member : config.members) {
+    if (member.id != self) members_[member.id] = {member.address, kBroadcast};
+  }
+}
+
+ClusterPort::~ClusterPort() {
+  while (burst_next_ < burst_count_) rte_pktmbuf_free(burst_[burst_next_++]);
+}
+
+void ClusterPort::transmit(std::span<const std::byte> frame) {
+  auto* packet = rte_pktmbuf_alloc(link_.pool);
+  if (packet == nullptr || frame.size() > rte_pktmbuf_tailroom(packet)) {
+    rte_pktmbuf_free(packet);
+    counters_.no_buffer.add(1);
+    return;
+  }
+  std::memcpy(rte_pktmbuf_mtod(packet, void*), frame.data(), frame.size());
+  packet->data_len = static_cast<std::uint16_t>(frame.size());
+  packet->pkt_len = packet->data_len;
+  if (rte_eth_tx_burst(link_.device_port, kQueue, &packet, 1) != 1) {
+    rte_pktmbuf_free(packet);
+    counters_.queue_full.add(1);
+    return;
+  }
+  counters_.tx.add(1);
+  counters_.tx_bytes.add(frame.size());
+}
+
+void ClusterPort::send(base::NodeId to, std::span<const std::byte> datagram) {
+  const auto found = members_.find(to);
+  if (found == members_.end()) return;
+  const UdpPath path{link_.mac, found->second.mac, own_, found->second.address, udp_port_};
+  write_udp_frames(path, datagram, link_.mtu, ++identification_,
+                   [this](std::span<const std::byte> frame) { transmit(frame); });
+}
+
+bool ClusterPort::receive(ReceivedDatagram& out, base::TimePoint now) {
+  for (unsigned i = 0; i < kMostFrames; ++i) {
+    if (burst_next_ == burst_count_) {
+      burst_next_ = 0;
+      burst_count_ = rte_eth_rx_burst(link_.device_port, kQueue, burst_.data(), kBurst);
+      if (burst_count_ == 0) return false;
+    }
+    auto* packet = burst_[burst_next_++];
+    counters_.rx.add(1);
+    counters_.rx_bytes.add(packet->pkt_len);
+    auto frame =
+        packet->nb_segs == 1
+            ? reader_.read({rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len}, now)
+            : ClusterFrame{};
+    rte_pktmbuf_free(packet);
+    switch (frame.kind) {
+      case ClusterFrame::Kind::Foreign: counters_.foreign.add(1); break;
+      case ClusterFrame::Kind::Incomplete: break;
+      case ClusterFrame::Kind::ArpRequest: answer_arp(frame); break;
+      case ClusterFrame::Kind::Datagram:
+        out.bytes = std::move(frame.payload);
+        out.path = path_of(frame.from_mac);
+        return true;
+    }
+  }
+  return false;
+}
+
+void ClusterPort::answer_arp(const ClusterFrame& request) {
+  net::ArpMessage reply;
+  reply.operation = net::ArpOperation::Reply;
+  reply.sender_mac = link_.mac;
+  reply.sender = own_;
+  reply.target_mac = request.from_mac;
+  reply.target = request.from;
+  transmit(net::write_arp_frame(request.from_mac, reply));
+  counters_.arp.add(1);
+}
+
+void ClusterPort::confirm(base::NodeId from, std::uint64_t path) {
+  const auto found = members_.find(from);
+  if (found != members_.end() && path != 0) found->second.mac = mac_of(path);
+}
+
+void ClusterPort::forget(base::NodeId member) {
+  const auto found = members_.find(member);
+  if (found != members_.end()) found->second.mac = kBroadcast;
+}
+
+}  // namespace phalanx::control

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/control/cluster_state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "phalanx/base/byte_reader.hpp"
+#include "phalanx/base/byte_writer.hpp"
+#include "phalanx/base/crc32c.hpp"
+
+namespace phalanx::control {
+namespace {
+
+constexpr std::string_view kMagic = "PHXCLUST";
+constexpr std::uint16_t kVersion = 1;
+constexpr const char* kFileName = "cluster";
+constexpr std::size_t kFixedBytes = 64;
+constexpr std::size_t kBootBytes = 3 + 16 + 16;
+constexpr std::size_t kCrcBytes = 4;
+// Far above what 255 nodes need.
+constexpr std::size_t kMaxBytes = 64 * 1024;
+
+void write_nodes(base::ByteWriter& out, const std::vector<base::NodeId>& nodes) {
+  out.u16(static_cast<std::uint16_t>(nodes.size()));
+  for (const auto node : nodes) out.u8(node.value());
+}
+
+std::vector<base::NodeId> read_nodes(base::ByteReader& in) {
+  std::vector<base::NodeId> nodes;
+  for (const auto id : in.bytes(in.u16())) nodes.emplace_back(static_cast<std::uint8_t>(id));
+  return nodes;
+}
+
+template <typename Array>
+void read_array(base::ByteReader& in, Array& out) {
+  const auto bytes = in.bytes(out.size());
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+}
+
+}  // namespace
+
+std::vector<std::byte> write_cluster_state(const cluster::DiskState& state, const StateId& id) {
+  std::vector<std::byte> bytes(kFixedBytes + state.voters.current.size() +
+                               state.voters.next.size() + kBootBytes * state.boots.size() +
+                               kCrcBytes);
+  base::ByteWriter out(bytes);
+  out.bytes(std::as_bytes(std::span(kMagic)));
+  out.u16(kVersion);
+  out.bytes(id);
+  out.u8(state.fresh ? 1 : 0);
+  out.u16(state.boot.value());
+  out.u32(state.generation.value());
+  out.u32(state.term.value());
+  out.u32(state.voters.version);
+  write_nodes(out, state.voters.current);
+  write_nodes(out, state.voters.next);
+  out.u16(static_cast<std::uint16_t>(state.boots.size()));
+  for (const auto& [node, record] : state.boots) {
+    out.u8(node.value());
+    out.u16(record.boot.value());
+    out.bytes(record.nonce);
+    out.bytes(record.machine);
+  }
+  out.u32(base::crc32c(out.written()));
+  bytes.resize(out.size());
+  return bytes;
+}
+
+std::optional<cluster::DiskState> parse_cluster_state(std::span<const std::byte> bytes,
+                                                      const StateId& id) {
+  if (bytes.size() < kCrcBytes) return std::nullopt;
+  const auto body = bytes.first(bytes.size() - kCrcBytes);
+  base::ByteReader crc(bytes.last(kCrcBytes));
+  if (crc.u32() != base::crc32c(body)) return std::nullopt;
+  base::ByteReader in(body);
+  const auto magic = in.bytes(kMagic.size());
+  const auto version = in.u16();
+  StateId of{};
+  read_array(in, of);
+  if (!in.ok() || !std::ranges::equal(magic, std::as_bytes(std::span(kMagic))) ||
+      version != kVersion || of != id) {
+    return std::nullopt;
+  }
+  cluster::DiskState state;
+  state.fresh = in.u8() != 0;
+  state.boot = base::BootCount(in.u16());
+  state.generation = base::Generation(in.u32());
+  state.term = base::Term(in.u32());
+  state.voters.version = in.u32();
+  state.voters.current = read_nodes(in);
+  state.voters.next = read_nodes(in);
+  for (auto left = in.u16(); left != 0 && in.ok(); --left) {
+    const base::NodeId node(in.u8());
+    auto& record = state.boots[node];
+    record.boot = base::BootCount(in.u16());
+    read_array(in, record.nonce);
+    read_array(in, record.machine);
+  }
+  if (!in.ok() || in.remaining() != 0) return std::nullopt;
+  return state;
+}
+
+base::Result<std::optional<cluster::DiskState>, StateError> ClusterStateFile::load() {
+  const auto path = dir_->path() + "/" + kFileName;
+  auto bytes = dir_->read(kFileName, kMaxBytes);
+  if (!bytes) {
+    if (bytes.error().fault == FileFault::NotFound) return std::optional<cluster::DiskState>();
+    return StateError{StateFault::Io, path + " cannot be read: " + to_string(bytes.error())};
+  }
+  auto state = parse_cluster_state(*bytes, store_.identity().state);
+  if (!state) {
+    return StateError{StateFault::Damaged,
+                      path +
+                          " is damaged, of another directory or of a later version; remove it to "
+                          "join the cluster again as a node without memory"};
+  }
+  return state;
+}
+
+FileResult ClusterStateFile::store(const cluster::DiskState& state) {
+  if (auto raised = store_.raise_boot(state.boot); !raised) return raised;
+  return replace_file(*dir_, kFileName, write_cluster_state(state, store_.identity().state));
+}
+
+}  // namespace phalanx::control
