@@ -4,23 +4,31 @@
 
 #include <bit>
 #include <cassert>
+#include <memory>
+#include <new>
 
 namespace phalanx::dataplane {
 
 FlowCache::FlowCache(std::uint32_t entries, std::uint64_t seed)
-    : entries_(std::make_unique<Entry[]>(entries)), mask_(entries - 1), seed_(seed | 1) {
-  assert(std::has_single_bit(entries) && entries >= 2);
+    : memory_(entries * sizeof(Entry)), mask_(entries - 1), seed_(seed | 1) {
+  assert(std::has_single_bit(entries) && entries >= kWays);
+  if (memory_.empty()) throw std::bad_alloc();
+  entries_ = static_cast<Entry*>(static_cast<void*>(memory_.data()));
+  // Also makes the pages be there before packets come.
+  std::uninitialized_default_construct_n(entries_, entries);
 }
 
 void FlowCache::insert(const ipsec::FlowKey& key, std::uint64_t hash,
                        const FlowVerdict& verdict) noexcept {
-  auto slot = hash & mask_;
-  if (entries_[slot].used) {
-    // The set's other entry if it is free; else a bit of the hash that the index does not use
-    // decides which one gives way.
-    if (!entries_[slot ^ 1].used || ((hash >> 40) & 1) != 0) slot ^= 1;
+  const auto home = hash & mask_;
+  for (std::uint64_t way = 0; way < kWays; ++way) {
+    auto& entry = entries_[home ^ way];
+    if (entry.used) continue;
+    entry = {key, verdict, true};
+    return;
   }
-  entries_[slot] = {key, verdict, true};
+  // Bits of the hash that the index does not use decide which one gives way.
+  entries_[home ^ ((hash >> 40) & (kWays - 1))] = {key, verdict, true};
 }
 
 }  // namespace phalanx::dataplane

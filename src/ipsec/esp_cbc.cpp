@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #include "cbc_iv.hpp"
 #include "esp_encapsulate.hpp"
+#include "phalanx/base/prefetch.hpp"
 
 // AES-CBC + HMAC-SHA2 (RFC 3602, RFC 4868) through the job interface: the manager interleaves the
 // packets of many SAs over its lanes and keeps those that do not fill them yet. Jobs go in one by
@@ -63,7 +64,7 @@ bool equal_icvs(const std::uint8_t* a, const std::uint8_t* b, std::size_t icv_by
 void prefetch_key(const CbcKeyBlock& key, bool outbound) noexcept {
   const auto* first = key.cipher.data();
   const std::size_t bytes = outbound ? sizeof(CbcKeyBlock) : offsetof(CbcKeyBlock, iv_cipher);
-  for (std::size_t at = 0; at < bytes; at += base::kCacheLine) __builtin_prefetch(first + at);
+  for (std::size_t at = 0; at < bytes; at += base::kCacheLine) base::prefetch(first + at);
 }
 
 }  // namespace

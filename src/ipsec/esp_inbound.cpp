@@ -221,7 +221,7 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     op.body = packet.data + 16;
     const bool esn = (sa.flags_ & InboundSa::kEsn) != 0;
     set_shape(op, sa.algorithm_, packet.length - kFixed, esn);
-    engine.prefetch_key_early(op, num_ops - 1);
+    engine.prefetch_key_early(ops.data(), num_ops - 1);
     sa.window_.prefetch(packet.sequence);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     std::memcpy(op.nonce.data() + 4, packet.data + 8, 8);

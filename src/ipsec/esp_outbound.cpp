@@ -38,7 +38,7 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     op.body = sealing.esp + 16;
     const bool esn = (sa.flags_ & OutboundSa::kEsn) != 0;
     set_shape(op, sa.algorithm_, sealing.body_bytes, esn);
-    engine.prefetch_key_early(op, num_ops - 1);
+    engine.prefetch_key_early(ops.data(), num_ops - 1);
     const auto iv = __builtin_bswap64(sealing.iv);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     store64(op.nonce.data() + 4, iv);

@@ -11,6 +11,7 @@
 #include "imb.hpp"
 #include "key_block.hpp"
 #include "phalanx/base/endian.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/esp_engine.hpp"
 #include "phalanx/net/packet_parser.hpp"
 
@@ -18,10 +19,10 @@ namespace phalanx::ipsec {
 
 inline constexpr std::uint8_t kOuterHopLimit = 64;
 // When a key is asked for. Short packets need 5 to 10 lines of it: at once for the whole burst, for
-// the most misses under way. Long ones need 16, which for a burst is a whole first-level cache:
-// only so many packets before their turn.
+// the most misses under way. Long ones need 16, and of more than a few such keys at once the core
+// forgets some: only so many packets before their turn.
 inline constexpr std::uint32_t kShortBody = 288;
-inline constexpr std::size_t kKeysAhead = 6;
+inline constexpr std::size_t kKeysAhead = 3;
 // 2^64 - 1 is kept free, so that the next number always exists.
 inline constexpr std::uint64_t kLastSequence64 = ~std::uint64_t{0} - 1;
 
@@ -133,18 +134,21 @@ struct EspEngine::Impl {
 
   Impl(Manager one_shot_manager, Manager out_manager, Manager in_manager) noexcept;
 
-  // For the burst's packet number `at`, when its key is known; and again before packet `at`'s turn.
-  void prefetch_key_early(const AeadOp& op, std::size_t at) const noexcept {
-    if (op.shape.body_bytes <= kShortBody || at < kKeysAhead) prefetch_key(op);
+  // For packet `at` of a burst, when its key is known; and again before packet `at`'s turn. The key
+  // of the packet before has been asked for.
+  void prefetch_key_early(const AeadOp* ops, std::size_t at) const noexcept {
+    if (ops[at].shape.body_bytes <= kShortBody || at < kKeysAhead) prefetch_new_key(ops, at);
   }
   void prefetch_key_late(const AeadOp* ops, std::size_t at, std::size_t num_ops) const noexcept {
-    if (at + kKeysAhead < num_ops && ops[at + kKeysAhead].shape.body_bytes > kShortBody) {
-      prefetch_key(ops[at + kKeysAhead]);
-    }
+    at += kKeysAhead;
+    if (at < num_ops && ops[at].shape.body_bytes > kShortBody) prefetch_new_key(ops, at);
+  }
+  void prefetch_new_key(const AeadOp* ops, std::size_t at) const noexcept {
+    if (at == 0 || ops[at].key != ops[at - 1].key) prefetch_key(ops[at]);
   }
   void prefetch_key(const AeadOp& op) const noexcept {
     if (op.shape.algorithm == EspAlgorithm::ChaCha20Poly1305) {
-      __builtin_prefetch(op.key);
+      base::prefetch(op.key);
       return;
     }
     // AES-128, 192 and 256 have 10, 12 and 14 rounds.

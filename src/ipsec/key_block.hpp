@@ -9,6 +9,7 @@
 
 #include "imb.hpp"
 #include "phalanx/base/ids.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/sa_params.hpp"
 
 namespace phalanx::ipsec {
@@ -68,7 +69,7 @@ class GcmKeyLines {
     }
   }
   void prefetch(const gcm_key_data& key, std::uint32_t rounds, std::size_t bytes) const noexcept {
-    for_each(key, rounds, bytes, [](const std::uint8_t* line) { __builtin_prefetch(line); });
+    for_each(key, rounds, bytes, [](const std::uint8_t* line) { base::prefetch(line); });
   }
 
  private:

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cassert>
 
+#include "phalanx/base/prefetch.hpp"
+
 namespace phalanx::ipsec {
 
 std::optional<Sad> Sad::create(std::span<InboundSa> sas) {
@@ -49,7 +51,7 @@ void Sad::lookup_bulk(const std::uint32_t* spis, std::size_t n, InboundSa** out)
   std::uint32_t slots[kBurst];
   for (std::size_t i = 0; i < n; ++i) {
     slots[i] = home(spis[i]);
-    __builtin_prefetch(&slots_[slots[i]]);
+    base::prefetch(&slots_[slots[i]]);
   }
   for (std::size_t i = 0; i < n; ++i) {
     out[i] = probe(spis[i], slots[i]);

@@ -12,6 +12,7 @@
 
 #include "phalanx/base/huge_memory.hpp"
 #include "phalanx/base/line_table.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/flow_table.hpp"
 
 namespace phalanx::bench {
@@ -49,7 +50,7 @@ class NodeSpiTable {
                const HugeArray<StateLine>& states);
   void lookup(const std::uint32_t* spis, std::size_t n, std::uint32_t* found) const noexcept {
     table_.lookup_bulk(spis, n, found,
-                       [this](std::uint32_t entry) { __builtin_prefetch(&states_[entry]); });
+                       [this](std::uint32_t entry) { base::prefetch(&states_[entry]); });
   }
   [[nodiscard]] const StateLine& state(std::uint32_t entry) const noexcept {
     return states_[entry];
@@ -66,7 +67,7 @@ class NodeFlowTable {
                 const HugeArray<StateLine>& states);
   void lookup(const ipsec::FlowKey* keys, std::size_t n, std::uint32_t* found) const noexcept {
     keys_.lookup_bulk(table_, keys, n, found,
-                      [this](std::uint32_t entry) { __builtin_prefetch(&states_[entry]); });
+                      [this](std::uint32_t entry) { base::prefetch(&states_[entry]); });
   }
   [[nodiscard]] const StateLine& state(std::uint32_t entry) const noexcept {
     return states_[entry];
@@ -94,7 +95,7 @@ class RteHash {
                          positions.data());
     for (std::size_t i = 0; i < n; ++i) {
       found[i] = static_cast<std::uint32_t>(positions[i]);
-      if (positions[i] >= 0) __builtin_prefetch(&states_[found[i]]);
+      if (positions[i] >= 0) base::prefetch(&states_[found[i]]);
     }
   }
   [[nodiscard]] const StateLine& state(std::uint32_t entry) const noexcept {
@@ -116,12 +117,12 @@ class BareSpiTable {
  public:
   BareSpiTable(std::span<const std::uint32_t> spis, const HugeArray<StateLine>& states);
   void lookup(const std::uint32_t* spis, std::size_t n, std::uint32_t* found) const noexcept {
-    for (std::size_t i = 0; i < n; ++i) __builtin_prefetch(&slots_[home(spis[i])]);
+    for (std::size_t i = 0; i < n; ++i) base::prefetch(&slots_[home(spis[i])]);
     for (std::size_t i = 0; i < n; ++i) {
       auto at = home(spis[i]);
       while (slots_[at].spi != spis[i] && slots_[at].spi != 0) at = (at + 1) & mask_;
       found[i] = slots_[at].entry;
-      __builtin_prefetch(&states_[found[i]]);
+      base::prefetch(&states_[found[i]]);
     }
   }
   [[nodiscard]] const StateLine& state(std::uint32_t entry) const noexcept {
@@ -149,12 +150,12 @@ class BareFlowTable {
     std::array<std::size_t, kBulk> at;
     for (std::size_t i = 0; i < n; ++i) {
       at[i] = ipsec::hash_flow_key(keys[i], kSeed) >> shift_;
-      __builtin_prefetch(&slots_[at[i]]);
+      base::prefetch(&slots_[at[i]]);
     }
     for (std::size_t i = 0; i < n; ++i) {
       while (slots_[at[i]].used && !(slots_[at[i]].key == keys[i])) at[i] = (at[i] + 1) & mask_;
       found[i] = slots_[at[i]].entry;
-      __builtin_prefetch(&states_[found[i]]);
+      base::prefetch(&states_[found[i]]);
     }
   }
   [[nodiscard]] const StateLine& state(std::uint32_t entry) const noexcept {

@@ -19,10 +19,13 @@ ALLOWED_GCM = {1: 35, 1000: 55, 10000: 90}
 ALLOWED_CBC = 60
 
 HUGEPAGES = 320  # of 2 MiB: what 10 000 SAs and their buffers take, twice over
-# Packets of a round: few enough for pools that stay in the L2 and L3 caches, many enough for the
-# cold start of a round not to show.
-BUFFERS = 1024
-RUN_PACKETS = 400_000  # timed, in one run
+# Packets of a round: few enough for pools that stay in the L2 and L3 caches (of which a virtual
+# machine may have no more than 4 MB), many enough for the cold start of a round not to show.
+BUFFERS = 512
+# Timed, in one run; and at least so many of each SA, past the time in which flows are new and leases
+# are small.
+RUN_PACKETS = 400_000
+RUN_PACKETS_OF_SA = 200
 
 
 class Case:
@@ -32,7 +35,7 @@ class Case:
         self.alg, self.direction, self.inner, self.sas = alg, direction, inner, sas
         self.buffers = BUFFERS
         self.mbufs = 2 * BUFFERS  # and what the caches of two lcores keep
-        self.rounds = RUN_PACKETS // BUFFERS
+        self.rounds = max(RUN_PACKETS, sas * RUN_PACKETS_OF_SA) // BUFFERS
 
     def __str__(self):
         return f"{self.alg} {self.direction} {self.inner} B {self.sas} SA"

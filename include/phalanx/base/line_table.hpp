@@ -13,6 +13,7 @@
 
 #include "phalanx/base/huge_memory.hpp"
 #include "phalanx/base/ids.hpp"
+#include "phalanx/base/prefetch.hpp"
 
 namespace phalanx::base {
 
@@ -58,8 +59,8 @@ class LineTable {
   // Asks for the line that insert() or erase() of this tag will write.
   void prefetch(std::uint32_t tag) const noexcept {
     const auto mixed = mix(tag);
-    __builtin_prefetch(&array_->lines[array_->home(mixed)], 1);
-    if (next_) __builtin_prefetch(&next_->lines[next_->home(mixed)], 1);
+    base::prefetch(&array_->lines[array_->home(mixed)]);
+    if (next_) base::prefetch(&next_->lines[next_->home(mixed)]);
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
@@ -147,7 +148,7 @@ class LineTable {
                        std::array<std::uint64_t, kBurst>& mixed) const noexcept {
       for (std::size_t i = 0; i < n; ++i) {
         mixed[i] = mix(tags[i]);
-        __builtin_prefetch(&lines[home(mixed[i])]);
+        base::prefetch(&lines[home(mixed[i])]);
       }
     }
     template <typename Match>

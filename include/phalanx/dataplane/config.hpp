@@ -53,13 +53,13 @@ struct IdleSleep {
 
 // Bounds on what traffic can make the daemon hold.
 struct Limits {
-  std::uint32_t mbufs = 8192;                // packet buffers, 512..4 194 304
-  std::uint32_t flow_cache_entries = 65536;  // a worker; power of two, 256..16 777 216
-  std::uint32_t neighbors = 1024;            // 16..65 536
-  std::uint32_t neighbor_queue = 16;         // packets waiting for one address, 1..256
-  std::uint32_t hold_packets = 4096;         // a worker, waiting for a lease, 64..16 384
-  std::uint32_t hold_packets_per_sa = 2048;  // 16..4096
-  std::uint32_t punt_queue = 1024;           // worker to control thread; power of two, 64..65 536
+  std::uint32_t mbufs = 8192;                 // packet buffers, 512..4 194 304
+  std::uint32_t flow_cache_entries = 262144;  // a worker; power of two, 256..16 777 216
+  std::uint32_t neighbors = 1024;             // 16..65 536
+  std::uint32_t neighbor_queue = 16;          // packets waiting for one address, 1..256
+  std::uint32_t hold_packets = 4096;          // a worker, waiting for a lease, 64..16 384
+  std::uint32_t hold_packets_per_sa = 2048;   // 16..4096
+  std::uint32_t punt_queue = 1024;            // worker to control thread; power of two, 64..65 536
   std::uint32_t icmp_errors_per_second = 1000;  // sent by us, 1..1 000 000
 };
 

@@ -5,9 +5,10 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 
+#include "phalanx/base/huge_memory.hpp"
 #include "phalanx/base/ids.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/dataplane/drop_reason.hpp"
 #include "phalanx/ipsec/flow_key.hpp"
 
@@ -37,13 +38,14 @@ struct FlowVerdict {
   base::BucketIndex bucket;
 };
 
-// Per-worker cache of policy decisions: one line an entry, two entries a set. The SPD is fixed
-// while the daemon runs, so entries never go stale; a full set evicts. Not thread-safe: each worker
-// has its own.
+// Per-worker cache of policy decisions: one line an entry, four entries a set. The SPD is fixed
+// while the daemon runs, so entries never go stale; a full set evicts. A miss costs a walk through
+// the classifier, microseconds when that is out of the cache: the table should be several times
+// larger than the number of flows. Not thread-safe: each worker has its own.
 class FlowCache {
  public:
-  // entries: a power of two. seed: differs from start to start, so that colliding flows cannot be
-  // prepared in advance.
+  // entries: a power of two, at least kWays. seed: differs from start to start, so that colliding
+  // flows cannot be prepared in advance. Throws std::bad_alloc.
   FlowCache(std::uint32_t entries, std::uint64_t seed);
 
   [[nodiscard]] std::uint64_t hash(const ipsec::FlowKey& key) const noexcept {
@@ -68,15 +70,18 @@ class FlowCache {
                                     std::uint64_t fields) const noexcept {
     return mix(mix((std::uint64_t{source} << 32 | destination) ^ seed_, fields ^ kMix1), kMix2);
   }
-  void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&entries_[hash & mask_]); }
+  void prefetch(std::uint64_t hash) const noexcept { base::prefetch(&entries_[hash & mask_]); }
   // nullptr when the flow is not cached.
   [[nodiscard]] const FlowVerdict* lookup(const ipsec::FlowKey& key,
                                           std::uint64_t hash) const noexcept {
-    const auto& first = entries_[hash & mask_];
+    const auto home = hash & mask_;
+    const auto& first = entries_[home];
     if (first.used && first.key == key) [[likely]]
       return &first.verdict;
-    const auto& second = entries_[(hash & mask_) ^ 1];
-    if (second.used && second.key == key) return &second.verdict;
+    for (std::uint64_t way = 1; way < kWays; ++way) {
+      const auto& other = entries_[home ^ way];
+      if (other.used && other.key == key) return &other.verdict;
+    }
     return nullptr;
   }
   void insert(const ipsec::FlowKey& key, std::uint64_t hash, const FlowVerdict& verdict) noexcept;
@@ -88,6 +93,8 @@ class FlowCache {
     bool used = false;
   };
   static_assert(sizeof(Entry) == base::kCacheLine);
+  // The set of a home position: those whose positions differ from it in the lowest two bits.
+  static constexpr std::uint64_t kWays = 4;
 
   // Folded 64 x 64 multiplication, as wyhash does it.
   static std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
@@ -98,7 +105,8 @@ class FlowCache {
   static constexpr std::uint64_t kMix1 = 0xa0761d6478bd642f;
   static constexpr std::uint64_t kMix2 = 0xe7037ed1a0b428db;
 
-  std::unique_ptr<Entry[]> entries_;
+  base::HugeMemory memory_;
+  Entry* entries_;
   std::uint64_t mask_;
   std::uint64_t seed_;
 };

@@ -8,6 +8,7 @@
 
 #include "phalanx/base/huge_memory.hpp"
 #include "phalanx/base/line_table.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/flow_key.hpp"
 
 namespace phalanx::ipsec {
@@ -49,8 +50,8 @@ class FlowKeys {
         tags.data(), n, entries,
         [&](std::uint32_t entry) noexcept {
           // Half of the keys reach into a second line.
-          __builtin_prefetch(&at(entry));
-          __builtin_prefetch(&at(entry).side);
+          base::prefetch(&at(entry));
+          base::prefetch(&at(entry).side);
           prefetch(entry);
         },
         [&](std::size_t i, std::uint32_t entry) noexcept { return at(entry) == wanted[i]; });

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <span>
 
+#include "phalanx/base/prefetch.hpp"
+
 namespace phalanx::ipsec {
 
 enum class ReplayVerdict : std::uint8_t { Fresh, Duplicate, TooOld };
@@ -93,7 +95,7 @@ class ReplayWindow {
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
   // Asks the cache for the word of a number.
   void prefetch(std::uint64_t sequence) const noexcept {
-    if (ring_mask_ != 0) __builtin_prefetch(&ring_[(sequence / kWordBits) & ring_mask_], 1);
+    if (ring_mask_ != 0) base::prefetch(&ring_[(sequence / kWordBits) & ring_mask_]);
   }
 
  private:

@@ -9,6 +9,7 @@
 
 #include "phalanx/base/endian.hpp"
 #include "phalanx/base/ids.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/algorithm.hpp"
 #include "phalanx/ipsec/esp_packet.hpp"
 #include "phalanx/ipsec/iv.hpp"
@@ -61,8 +62,8 @@ class alignas(base::kCacheLine) OutboundSa {
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // in the list of SAs
   // Asks the cache for the hot lines.
   void prefetch() const noexcept {
-    __builtin_prefetch(this, 1);
-    __builtin_prefetch(&key_);
+    base::prefetch(this);
+    base::prefetch(&key_);
   }
   // Largest outer packet; the control thread may change it while packets run.
   [[nodiscard]] std::uint16_t outer_mtu() const noexcept {
@@ -179,8 +180,8 @@ class alignas(base::kCacheLine) InboundSa {
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // in the list of SAs
   // Asks the cache for the hot lines.
   void prefetch() const noexcept {
-    __builtin_prefetch(this, 1);
-    __builtin_prefetch(&key_);
+    base::prefetch(this);
+    base::prefetch(&key_);
   }
 
   // ---- the data path's own, opaque here; set before workers run

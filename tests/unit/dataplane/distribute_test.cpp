@@ -59,8 +59,9 @@ std::uint16_t receive_nothing(void*, rte_mbuf**, std::uint16_t) {
 
 // ---- frames ------------------------------------------------------------------------------------
 void append(Frame& frame, const void* from, std::size_t length) {
-  const auto* bytes = static_cast<const std::uint8_t*>(from);
-  frame.insert(frame.end(), bytes, bytes + length);
+  const auto at = frame.size();
+  frame.resize(at + length);
+  std::memcpy(frame.data() + at, from, length);
 }
 
 Frame ethernet(std::uint16_t ether_type, bool tagged) {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <unordered_map>
+#include <vector>
 
 namespace phalanx::dataplane {
 namespace {
@@ -73,18 +73,32 @@ TEST(FlowCache, KeepsSidesApart) {
   EXPECT_EQ(cache.lookup(key, cache.hash(key)), nullptr);
 }
 
-TEST(FlowCache, TwoFlowsOfOneSetLiveSideBySide) {
+TEST(FlowCache, FourFlowsOfOneSetLiveSideBySideAndAFifthTakesOnePlace) {
   FlowCache cache(256, 5);
   std::mt19937_64 random(5);
-  const auto first = random_key(random, 4);
-  auto second = random_key(random, 4);
-  while ((cache.hash(second) & 255) != (cache.hash(first) & 255)) second = random_key(random, 4);
-  cache.insert(first, cache.hash(first), verdict_with(1));
-  cache.insert(second, cache.hash(second), verdict_with(2));
-  ASSERT_NE(cache.lookup(first, cache.hash(first)), nullptr);
-  ASSERT_NE(cache.lookup(second, cache.hash(second)), nullptr);
-  EXPECT_EQ(cache.lookup(first, cache.hash(first))->bucket.value(), 1);
-  EXPECT_EQ(cache.lookup(second, cache.hash(second))->bucket.value(), 2);
+  std::vector<ipsec::FlowKey> keys = {random_key(random, 4)};
+  while (keys.size() < 5) {
+    const auto key = random_key(random, 4);
+    if ((cache.hash(key) & 255) == (cache.hash(keys[0]) & 255)) keys.push_back(key);
+  }
+  const auto insert = [&](std::uint8_t i) {
+    cache.insert(keys[i], cache.hash(keys[i]), verdict_with(i));
+  };
+  const auto found = [&] {
+    unsigned count = 0;
+    for (std::uint8_t i = 0; i < keys.size(); ++i) {
+      const auto* verdict = cache.lookup(keys[i], cache.hash(keys[i]));
+      if (verdict == nullptr) continue;
+      EXPECT_EQ(verdict->bucket.value(), i);
+      ++count;
+    }
+    return count;
+  };
+  for (std::uint8_t i = 0; i < 4; ++i) insert(i);
+  EXPECT_EQ(found(), 4U);
+  insert(4);
+  EXPECT_EQ(found(), 4U);
+  EXPECT_NE(cache.lookup(keys[4], cache.hash(keys[4])), nullptr);
 }
 
 }  // namespace
