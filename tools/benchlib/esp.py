@@ -22,8 +22,8 @@ HUGEPAGES = 320  # of 2 MiB: what 10 000 SAs and their buffers take, twice over
 # Packets of a round: few enough for pools that stay in the L2 and L3 caches (of which a virtual
 # machine may have no more than 4 MB), many enough for the cold start of a round not to show.
 BUFFERS = 512
-# Timed, in one run; and at least so many of each SA, past the time in which flows are new and leases
-# are small.
+# Timed, in one run; and at least so many of each SA, past the time in which flows are new and
+# leases small.
 RUN_PACKETS = 400_000
 RUN_PACKETS_OF_SA = 200
 

@@ -35,8 +35,8 @@ LEFTOVERS = [
     (re.compile(r"\bDISABLE[D]_\w"), "test switched off"),
     (re.compile(r"\b(EXPECT|ASSERT)_TRUE\(tru[e]\)|\bSUCCEE[D]\(\)"), "test that cannot fail"),
     (re.compile(r"\|\|\s*tru[e]\b"), "failure ignored"),
-    (re.compile(r"__builtin_prefetc[h]\(\w"), "base::prefetch(): calls of functions that do only this "
-                                           "are dropped"),
+    (re.compile(r"__builtin_prefetc[h]\(\w"),
+     "use base::prefetch(): GCC drops calls of functions that do nothing else"),
 ]
 PATHS = [
     (re.compile(r"(?<![\w.])/(wor[k]|far[m]|hom[e]|Users)/"), "path of one machine"),
