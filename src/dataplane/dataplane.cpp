@@ -255,6 +255,7 @@ base::Result<base::Ok, std::string> Dataplane::make_worker(std::size_t index,
 int Dataplane::run_worker(void* argument) noexcept {
   auto* link = static_cast<Link*>(argument);
   link->worker->run(link->owner->stop_);
+  link->ended.store(true, std::memory_order_release);
   return 0;
 }
 
@@ -281,7 +282,10 @@ void Dataplane::stop() noexcept {
   if (!running_) return;
   running_ = false;
   stop_.store(true, std::memory_order_relaxed);
-  for (const auto& link : links_) rte_eal_wait_lcore(link.lcore);
+  for (const auto& link : links_) {
+    rte_eal_wait_lcore(link.lcore);
+    static_cast<void>(link.ended.load(std::memory_order_acquire));
+  }
   // A worker may have handed packets to one that had ended already. Nobody runs any more, so the
   // queues are finished here; twice, as what is finished may hand on once more.
   for (int round = 0; round < 2; ++round) {

@@ -23,7 +23,7 @@ import daemon  # noqa: E402
 import pcap  # noqa: E402
 
 CAPTURES = pathlib.Path(__file__).resolve().parents[1] / "captures"
-STOP_SECONDS = 1.0
+STOP_SECONDS = 1.0 * daemon.SLOWNESS
 MOST_SLOW_STOPS = 2  # of all runs: a busy machine may be to blame for a few, not for more
 
 

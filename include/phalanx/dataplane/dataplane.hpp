@@ -94,6 +94,9 @@ class Dataplane {
     std::unique_ptr<Worker> worker;
     Dataplane* owner = nullptr;
     unsigned lcore = 0;
+    // writer: the worker's lcore, last of all; reader: stop(). What rte_eal_wait_lcore waits for is
+    // invisible to ThreadSanitizer.
+    std::atomic<bool> ended{false};
   };
 
   Dataplane(const Config& config, const base::Clock& clock, dpdk::Mempool pool,
