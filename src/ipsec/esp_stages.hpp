@@ -18,11 +18,9 @@
 namespace phalanx::ipsec {
 
 inline constexpr std::uint8_t kOuterHopLimit = 64;
-// When a key is asked for. Short packets need 5 to 10 lines of it: at once for the whole burst, for
-// the most misses under way. Long ones need 16, and of more than a few such keys at once the core
-// forgets some: only so many packets before their turn.
-inline constexpr std::uint32_t kShortBody = 288;
-inline constexpr std::size_t kKeysAhead = 3;
+// How many packets before its turn a packet's key is asked for, 5 to 16 lines. Of the lines of more
+// keys at once the core forgets some.
+inline constexpr std::size_t kKeysAhead = 4;
 // 2^64 - 1 is kept free, so that the next number always exists.
 inline constexpr std::uint64_t kLastSequence64 = ~std::uint64_t{0} - 1;
 
@@ -137,11 +135,10 @@ struct EspEngine::Impl {
   // For packet `at` of a burst, when its key is known; and again before packet `at`'s turn. The key
   // of the packet before has been asked for.
   void prefetch_key_early(const AeadOp* ops, std::size_t at) const noexcept {
-    if (ops[at].shape.body_bytes <= kShortBody || at < kKeysAhead) prefetch_new_key(ops, at);
+    if (at < kKeysAhead) prefetch_new_key(ops, at);
   }
   void prefetch_key_late(const AeadOp* ops, std::size_t at, std::size_t num_ops) const noexcept {
-    at += kKeysAhead;
-    if (at < num_ops && ops[at].shape.body_bytes > kShortBody) prefetch_new_key(ops, at);
+    if (at + kKeysAhead < num_ops) prefetch_new_key(ops, at + kKeysAhead);
   }
   void prefetch_new_key(const AeadOp* ops, std::size_t at) const noexcept {
     if (at == 0 || ops[at].key != ops[at - 1].key) prefetch_key(ops[at]);
