@@ -39,6 +39,7 @@ ControlLoop::ControlLoop(dataplane::Dataplane& dataplane, LeaseService& leases,
       io_(dataplane),
       host_(std::make_unique<HostStack>(host_config(dataplane), io_, seed)),
       capture_(std::make_unique<CaptureSession>(dataplane, clock)),
+      load_(std::make_unique<LoadWatch>(dataplane, clock.now())),
       link_up_(dataplane.devices().size(), true),
       last_poll_(clock.now()) {
   auto& local = dataplane.tables().local;
@@ -70,6 +71,7 @@ unsigned ControlLoop::poll() {
     dataplane_.announce_leases();
   }
   if (next_link_check_ <= now) watch_links(now);
+  load_->step(now);
   dataplane_.tables().adjacencies->reclaim();
   io_.counters().waiting.set(host_->neighbors().held());
   return work;

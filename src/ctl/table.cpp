@@ -10,7 +10,7 @@
 namespace phalanx::ctl {
 namespace {
 
-constexpr std::array<ListStyle, 9> kStyles = {{
+constexpr std::array<ListStyle, 11> kStyles = {{
     {"ports", "ports with their counters",
      "name role link addresses rx_packets rx_bytes tx_packets tx_bytes rx_missed rx_errors"},
     {"workers", "workers with their counters",
@@ -21,12 +21,14 @@ constexpr std::array<ListStyle, 9> kStyles = {{
     {"routes", "routes", ""},
     {"neighbors", "neighbors", ""},
     {"buckets", "distribution buckets with their traffic", "", true},
+    {"load", "workers with their buckets and how busy they are", ""},
+    {"elephants", "SAs that fill a worker", ""},
     {"drops", "dropped packets by reason", "", true},
     {"control", "counters of the control thread", "", true},
 }};
 
 // Numbers that are no counters.
-constexpr std::array<std::string_view, 22> kGauges = {"worker",    "bucket",
+constexpr std::array<std::string_view, 25> kGauges = {"worker",    "bucket",
                                                       "sas",       "spi",
                                                       "esn",       "window",
                                                       "inner_mtu", "mtu",
@@ -36,7 +38,9 @@ constexpr std::array<std::string_view, 22> kGauges = {"worker",    "bucket",
                                                       "age_ms",    "offset",
                                                       "total",     "port",
                                                       "buffers",   "buffers_in_use",
-                                                      "sequence",  "waiting_for_neighbors"};
+                                                      "sequence",  "waiting_for_neighbors",
+                                                      "in_lanes",  "busy_percent",
+                                                      "percent"};
 
 const ListStyle* style_of(std::string_view list) {
   const auto found = std::find_if(kStyles.begin(), kStyles.end(),

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/dataplane/dataplane.hpp"
 
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
@@ -13,7 +14,6 @@
 namespace phalanx::dataplane {
 namespace {
 
-constexpr std::uint32_t kPeerRingSlots = 2048;
 constexpr std::uint32_t kCaptureBuffers = 1024;
 constexpr std::uint32_t kCaptureSlots = 512;
 // Beside what the queues of the cluster port hold: a few datagrams on their way out.
@@ -29,8 +29,17 @@ std::uint16_t buffer_bytes(const Config& config) {
   return static_cast<std::uint16_t>((wanted + 63) / 64 * 64);
 }
 
-std::string ring_name(const char* what, std::size_t a, std::size_t b = 0) {
-  return std::string("phalanx_") + what + "_" + std::to_string(a) + "_" + std::to_string(b);
+std::string ring_name(const char* what, std::size_t worker) {
+  return std::string("phalanx_") + what + "_" + std::to_string(worker);
+}
+
+// Workers that receive share each device's queues; this says which of them each worker is.
+std::vector<std::uint16_t> receivers(const Config& config) {
+  std::vector<std::uint16_t> workers;
+  for (std::uint16_t i = 0; i < config.workers.size(); ++i) {
+    if (config.workers[i].receives()) workers.push_back(i);
+  }
+  return workers;
 }
 
 }  // namespace
@@ -78,7 +87,7 @@ base::Result<base::Ok, std::string> Dataplane::open_devices() {
     if (known != device_names_.end()) continue;
     dpdk::Device::Options options;
     options.device = port.device;
-    options.wanted_queues = static_cast<std::uint16_t>(config_.workers.size());
+    options.wanted_queues = static_cast<std::uint16_t>(receivers(config_).size());
     options.rx_descriptors = port.rx_descriptors;
     options.tx_descriptors = port.tx_descriptors;
     options.mac = port.mac;
@@ -149,10 +158,7 @@ base::Result<base::Ok, std::string> Dataplane::make_queues() {
     link.to_capture = std::move(*to_capture);
     link.to_peers.resize(workers);
     for (std::size_t peer = 0; peer < workers; ++peer) {
-      if (peer == i) continue;
-      auto ring = dpdk::PacketRing::create(ring_name("peer", i, peer), kPeerRingSlots);
-      if (!ring) return ring.error();
-      link.to_peers[peer] = std::move(*ring);
+      if (peer != i) link.to_peers[peer] = std::make_unique<PeerLink>();
     }
   }
   return base::Ok{};
@@ -178,13 +184,9 @@ base::Result<base::Ok, std::string> Dataplane::set_sas(std::unique_ptr<ipsec::Sa
   auto sad = ipsec::Sad::create(sas->inbound());
   if (!sad) return std::string("two inbound SAs have one SPI");
   tables_.sad = std::make_unique<ipsec::Sad>(std::move(*sad));
-  const auto workers = links_.size();
-  // Session mode: the bucket of the SPI decides which worker owns the SA, in both directions.
-  const auto assign = [&](auto& sa) {
-    const auto bucket = tables_.bucket_hash->esp_session(sa.spi());
-    sa.set_bucket(bucket);
-    sa.set_worker(base::WorkerIndex(static_cast<std::uint8_t>(bucket.value() % workers)));
-  };
+  // The bucket of the SPI decides which worker owns the SA, in both directions. In packet mode it
+  // is the owner who numbers outbound packets; inbound ones have buckets of their own.
+  const auto assign = [&](auto& sa) { sa.set_bucket(tables_.bucket_hash->esp_session(sa.spi())); };
   for (auto& sa : sas->inbound()) assign(sa);
   for (auto& sa : sas->outbound()) assign(sa);
   tables_.sas = std::move(sas);
@@ -227,9 +229,15 @@ base::Result<base::Ok, std::string> Dataplane::make_worker(std::size_t index,
   setup.tell_discarded = config_.tell_discarded;
   setup.flow_seed = flow_seed + index;
   for (std::size_t peer = 0; peer < workers; ++peer) {
-    setup.to_peers.push_back(peer == index ? nullptr : &*link.to_peers[peer]);
-    setup.from_peers.push_back(peer == index ? nullptr : &*links_[peer].to_peers[index]);
+    setup.to_peers.push_back(link.to_peers[peer].get());
+    setup.from_peers.push_back(links_[peer].to_peers[index].get());
+    if (config_.workers[peer].encrypts()) {
+      setup.encrypts = static_cast<std::uint16_t>(setup.encrypts | (1U << peer));
+    }
   }
+  const auto receiving = receivers(config_);
+  const auto place = std::find(receiving.begin(), receiving.end(), index) - receiving.begin();
+  const bool receives = config_.workers[index].receives();
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     const auto& device = devices_[i];
     // A reserved port (the cluster's) takes no part in forwarding yet.
@@ -239,12 +247,14 @@ base::Result<base::Ok, std::string> Dataplane::make_worker(std::size_t index,
     for (std::uint16_t queue = 0; queue < device.rx_queues() && !reserved; ++queue) {
       // Device i's queues are dealt out from worker i on, so that two one-queue devices do not
       // both burden the first worker.
-      if ((i + queue) % workers != index) continue;
+      if (receiving[(i + queue) % receiving.size()] != index) continue;
       setup.rx_queues.push_back({device.port_id(), queue, static_cast<std::uint8_t>(i)});
     }
-    const bool own = index < device.tx_queues();
-    setup.tx_paths.push_back({own, device.port_id(), static_cast<std::uint16_t>(index),
-                              static_cast<std::uint8_t>(index % device.tx_queues())});
+    const bool own = receives && place < device.tx_queues();
+    const auto sender =
+        receiving[index % std::min<std::size_t>(device.tx_queues(), receiving.size())];
+    setup.tx_paths.push_back({own, device.port_id(), static_cast<std::uint16_t>(place),
+                              static_cast<std::uint8_t>(sender)});
   }
   auto worker = Worker::create(std::move(setup));
   if (!worker) return worker.error();
@@ -260,6 +270,13 @@ int Dataplane::run_worker(void* argument) noexcept {
 }
 
 base::Result<base::Ok, std::string> Dataplane::start(std::uint64_t flow_seed) {
+  std::vector<std::uint8_t> shares;
+  for (const auto& worker : config_.workers) {
+    shares.push_back(worker.encrypts() ? worker.share : std::uint8_t{0});
+  }
+  buckets_ = std::make_unique<BucketTable>(make_bucket_table(shares));
+  show_owners();
+  tables_.handover.publish(*buckets_);
   for (std::size_t i = 0; i < links_.size(); ++i) {
     if (auto made = make_worker(i, flow_seed); !made) return made.error();
   }
@@ -287,9 +304,33 @@ void Dataplane::stop() noexcept {
     static_cast<void>(link.ended.load(std::memory_order_acquire));
   }
   // A worker may have handed packets to one that had ended already. Nobody runs any more, so the
-  // queues are finished here; twice, as what is finished may hand on once more.
-  for (int round = 0; round < 2; ++round) {
-    for (auto& link : links_) link.worker->drain();
+  // queues are finished here; as often as that makes one hand on something more.
+  for (unsigned work = 1; work != 0;) {
+    work = 0;
+    for (auto& link : links_) work += link.worker->drain();
+  }
+}
+
+bool Dataplane::move_buckets(std::span<const BucketMove> moves) {
+  if (!running_ || !tables_.handover.settled(buckets_->version, links_.size())) return false;
+  for (const auto& move : moves) {
+    const auto to = move.to.value();
+    if (to >= links_.size() || !config_.workers[to].encrypts()) return false;
+  }
+  old_buckets_ = std::move(buckets_);
+  buckets_ = std::make_unique<BucketTable>(after_moves(*old_buckets_, moves));
+  show_owners();
+  tables_.handover.publish(*buckets_);
+  return true;
+}
+
+std::uint64_t Dataplane::cycles() noexcept {
+  return rte_rdtsc();
+}
+
+void Dataplane::show_owners() noexcept {
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    owners_[i].store(buckets_->owner[i], std::memory_order_relaxed);
   }
 }
 

@@ -67,7 +67,7 @@ void Worker::process_clear() noexcept {
   clear_.count = 0;
 }
 
-FlowVerdict Worker::from_policy(std::uint32_t position, bool inbound) const noexcept {
+FlowVerdict Worker::from_policy(std::uint32_t position, bool inbound) noexcept {
   if (position == ipsec::Spd::kNoPolicy) return drop_verdict(DropReason::PolicyNone);
   const auto& policy = tables_.spd->policies()[position];
   FlowVerdict verdict;
@@ -81,6 +81,7 @@ FlowVerdict Worker::from_policy(std::uint32_t position, bool inbound) const noex
   if (policy.out_sa == ipsec::Policy::kNoSa) return drop_verdict(DropReason::ProtectWithoutSa);
   verdict.action = FlowAction::Protect;
   verdict.sa = tables_.sas->outbound(policy.out_sa);
+  if (verdict.sa->packet_mode()) verdict.lane = lane_for(policy);
   return verdict;
 }
 
@@ -129,7 +130,7 @@ void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexc
   const auto bucket = clear.facts.fragment ? bucket_of(clear) : verdict.bucket;
   counters_.clear_bucket_packets[bucket.value()].add(1);
   switch (verdict.action) {
-    case FlowAction::Protect: protect(clear, *verdict.sa); return;
+    case FlowAction::Protect: protect(clear, *verdict.sa, verdict.lane, false); return;
     case FlowAction::Bypass: {
       const auto offset = static_cast<std::uint16_t>(
           clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
@@ -154,11 +155,12 @@ void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexc
   drop(clear.packet, verdict.drop);
 }
 
-void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
+void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lane,
+                     bool handed) noexcept {
   auto* packet = clear.packet;
   const auto* start = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   const auto offset = static_cast<std::uint16_t>(clear.l3 - start);
-  if (sa.worker() != setup_.index) [[unlikely]] {
+  if (!handed && !handover_.mine(sa.bucket())) [[unlikely]] {
     auto& meta = meta_of(packet);
     meta.task = PacketTask::Encrypt;
     meta.out_sa = &sa;
@@ -166,7 +168,8 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
     meta.l3_offset = offset;
     meta.from_tunnel = clear.from.from_tunnel;
     meta.own = clear.from.own;
-    hand_to_peer(packet, sa.worker().value());
+    meta.lane = lane;
+    hand_to_peer(packet, handover_.owner(sa.bucket().value()));
     return;
   }
   if (!clear.from.own) [[likely]] {
@@ -179,7 +182,9 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept {
     decrement_ttl(clear.l3, clear.facts.version);
   }
   sa.prefetch();
-  auto& esp = esp_out_.items[esp_out_.count++];
+  auto& list = sa.packet_mode() ? striped_out_ : esp_out_;
+  auto& esp = list.items[list.count++];
+  esp.place = lane;
   esp.data = clear.l3;
   esp.length = clear.facts.total_length;
   esp.headroom = static_cast<std::uint16_t>(packet->data_off + offset);

@@ -32,14 +32,19 @@ void Worker::process_esp_in() noexcept {
       drop(packet, DropReason::EspUnknownSpi);
       continue;
     }
-    if (sa->worker() != setup_.index) [[unlikely]] {
+    if (sa->packet_mode()) [[unlikely]] {
+      entry.in_sa = sa;
+      striped_in_.push(entry);
+      continue;
+    }
+    if (entry.place != kHanded && !handover_.mine(sa->bucket())) [[unlikely]] {
       auto& meta = meta_of(packet);
       meta.task = PacketTask::Decrypt;
       meta.l4_offset =
           static_cast<std::uint16_t>(entry.data - rte_pktmbuf_mtod(packet, const std::uint8_t*));
       meta.length = static_cast<std::uint16_t>(entry.length);
       meta.traffic_class = entry.traffic_class;
-      hand_to_peer(packet, sa->worker().value());
+      hand_to_peer(packet, handover_.owner(sa->bucket().value()));
       continue;
     }
     entry.in_sa = sa;
@@ -47,7 +52,11 @@ void Worker::process_esp_in() noexcept {
     ++mine;
   }
   esp_in_.count = mine;
-  if (mine == 0) return;
+  if (mine != 0) decrypt_session();
+  dispatch_in();
+}
+
+void Worker::decrypt_session() noexcept {
   engine_->decrypt(esp_in_.span());
   pass_raises();
   const auto decrypted = esp_in_.span();
@@ -92,6 +101,14 @@ void Worker::queue_behind_held() noexcept {
 }
 
 void Worker::process_esp_out() noexcept {
+  if (striped_out_.count != 0) {
+    const auto striped = striped_out_.span();
+    striped_out_.count = 0;
+    if (capturing_) [[unlikely]] {
+      for (const auto& entry : striped) capture_sa(entry, entry.out_sa->index());
+    }
+    dispatch_out(striped);
+  }
   if (!held_.empty() && !releasing_) [[unlikely]]
     queue_behind_held();
   if (esp_out_.count == 0) return;
@@ -178,6 +195,10 @@ void Worker::too_big(const ipsec::EspPacket& entry) noexcept {
     entries[i].dont_fragment = true;
   }
   if (count == 0) return;
+  if (entry.out_sa->packet_mode()) {
+    dispatch_out({entries.data(), count});
+    return;
+  }
   engine_->encrypt({entries.data(), count});
   pass_raises();
   finish_encrypted({entries.data(), count});
@@ -201,18 +222,21 @@ void Worker::retry_held() noexcept {
   for (auto left = held_.size(); left > 0; --left) {
     auto entry = held_.pop();
     auto* packet = mbuf_of(entry.packet);
-    const bool allowed = entry.inbound ? entry.packet.in_sa->gate().allows(entry.packet.sequence)
-                                       : entry.packet.out_sa->gate().allows(
-                                             entry.packet.out_sa->next_sequence() + esp_out_.count);
+    const bool allowed =
+        entry.inbound ? entry.packet.in_sa->gate().allows(entry.packet.sequence)
+                      : entry.packet.out_sa->gate().allows(entry.packet.out_sa->next_sequence() +
+                                                           esp_out_.count + striped_out_.count);
     if (allowed) {
       counters_.hold_released.add(1);
       if (entry.inbound) {
         entry.packet.verdict = ipsec::EspVerdict::Done;
         finish_decrypted({&entry.packet, 1});
       } else {
-        esp_out_.items[esp_out_.count++] = entry.packet;
+        (entry.packet.out_sa->packet_mode() ? striped_out_ : esp_out_).push(entry.packet);
       }
-      if (esp_out_.count == kBurst || forward_.count == kBurst) run_lists();
+      if (esp_out_.count == kBurst || striped_out_.count == kBurst || forward_.count == kBurst) {
+        run_lists();
+      }
     } else if (entry.deadline <= now) {
       drop(packet, DropReason::HoldTimeout);
     } else if (!held_.push(entry)) {

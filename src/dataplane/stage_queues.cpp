@@ -23,36 +23,59 @@ unsigned Worker::poll_control() noexcept {
 
 unsigned Worker::poll_peers() noexcept {
   unsigned total = 0;
-  for (auto* ring : setup_.from_peers) {
-    if (ring == nullptr) continue;
-    std::array<rte_mbuf*, kBurst> packets;
-    const auto count = ring->pop(packets.data(), kBurst);
-    if (count == 0) continue;
-    total += count;
-    counters_.from_peer.add(count);
-    for (unsigned i = 0; i < count; ++i) take_task(packets[i]);
-    run_lists();
+  for (auto* link : setup_.from_peers) {
+    if (link != nullptr) total += poll_peer(*link);
   }
   return total;
+}
+
+unsigned Worker::poll_peer(PeerLink& link) noexcept {
+  std::array<rte_mbuf*, kBurst> packets;
+  const auto count = link.packets.pop(packets.data(), kBurst, handover_.settled_version());
+  if (count == 0) return 0;
+  counters_.from_peer.add(count);
+  for (unsigned i = 0; i < count; ++i) take_task(packets[i]);
+  run_lists();
+  return count;
+}
+
+// A clear packet that another worker looked at: it is for an SA of ours.
+void Worker::take_encrypt(rte_mbuf* packet, const PacketMeta& meta) noexcept {
+  auto* l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
+  const auto view =
+      net::parse_ip_packet({reinterpret_cast<const std::byte*>(l3),
+                            static_cast<std::size_t>(packet->data_len) - meta.l3_offset});
+  ClearPacket clear;
+  // A packet that was held had its TTL taken care of.
+  read_clear(clear, packet, l3, view,
+             {meta.port, PacketMeta::kNoPort, meta.from_tunnel,
+              meta.own || meta.task == PacketTask::EncryptHeld});
+  protect(clear, *meta.out_sa, meta.lane, true);
+}
+
+// A decrypted packet of an SA whose bucket has come to us; it waits for a lease.
+void Worker::take_held(rte_mbuf* packet, const PacketMeta& meta) noexcept {
+  ipsec::EspPacket entry;
+  entry.data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
+  entry.length = meta.length;
+  entry.in_sa = meta.in_sa;
+  entry.cookie = packet;
+  entry.sequence = meta.sequence;
+  entry.verdict = ipsec::EspVerdict::Held;
+  const auto sa = entry.in_sa->index();
+  if (!held_.push({entry, meta.deadline, sa, true})) drop(packet, DropReason::HoldFull);
+  seen_lease_version_ = ~std::uint64_t{0};  // its lease may have come meanwhile
 }
 
 void Worker::take_task(rte_mbuf* packet) noexcept {
   const auto& meta = meta_of(packet);
   switch (meta.task) {
-    case PacketTask::Encrypt: {
-      auto* l3 = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l3_offset);
-      const auto view =
-          net::parse_ip_packet({reinterpret_cast<const std::byte*>(l3),
-                                static_cast<std::size_t>(packet->data_len) - meta.l3_offset});
-      ClearPacket clear;
-      read_clear(clear, packet, l3, view,
-                 {meta.port, PacketMeta::kNoPort, meta.from_tunnel, meta.own});
-      protect(clear, *meta.out_sa);
-      return;
-    }
+    case PacketTask::Encrypt:
+    case PacketTask::EncryptHeld: take_encrypt(packet, meta); return;
+    case PacketTask::Deliver: take_held(packet, meta); return;
     case PacketTask::Decrypt: {
       push_esp(packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l4_offset), meta.length,
-               meta.traffic_class);
+               meta.traffic_class, kHanded);
       return;
     }
     case PacketTask::TransmitReady: transmit(packet, meta.port); return;
@@ -122,7 +145,7 @@ void Worker::punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port, const net::
 }
 
 void Worker::hand_to_peer(rte_mbuf* packet, std::uint8_t worker) noexcept {
-  if (setup_.to_peers[worker]->push(&packet, 1) != 1) {
+  if (setup_.to_peers[worker]->packets.push(&packet, 1) != 1) {
     drop(packet, DropReason::HandoffQueueFull);
     return;
   }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/dataplane/worker.hpp"
 
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
@@ -14,6 +15,15 @@
 #include "phalanx/dpdk/eal.hpp"
 
 namespace phalanx::dataplane {
+namespace {
+
+std::vector<PacketLane*> lanes_of(const std::vector<PeerLink*>& links, PacketLane PeerLink::*lane) {
+  std::vector<PacketLane*> lanes;
+  for (auto* link : links) lanes.push_back(link == nullptr ? nullptr : &(link->*lane));
+  return lanes;
+}
+
+}  // namespace
 
 base::Result<RaiseRing, std::string> RaiseRing::create(const std::string& name, std::uint32_t sas) {
   RaiseRing raises;
@@ -24,7 +34,7 @@ base::Result<RaiseRing, std::string> RaiseRing::create(const std::string& name, 
 }
 
 base::Result<std::unique_ptr<Worker>, std::string> Worker::create(WorkerSetup setup) {
-  auto engine = ipsec::EspEngine::create();
+  auto engine = ipsec::EspEngine::create(ipsec::Isa::Best, setup.index);
   if (!engine) return std::string("no memory for the crypto engine of a worker");
   std::unique_ptr<Worker> worker(new Worker(std::move(setup)));
   worker->engine_ = std::move(*engine);
@@ -36,7 +46,10 @@ Worker::Worker(WorkerSetup setup)
       tables_(*setup_.tables),
       flows_(setup_.limits.flow_cache_entries, setup_.flow_seed),
       held_(setup_.limits.hold_packets, setup_.limits.hold_packets_per_sa, tables_.sas->size()),
-      tx_(tables_.ports.size()) {
+      tx_(tables_.ports.size()),
+      handover_(tables_.handover, setup_.index),
+      order_in_(setup_.index, lanes_of(setup_.to_peers, &PeerLink::inbound)),
+      order_out_(setup_.index, lanes_of(setup_.to_peers, &PeerLink::outbound)) {
   for (std::size_t i = 0; i < tables_.ports.size(); ++i) {
     const auto& port = tables_.ports[i];
     auto& view = port_views_[i];
@@ -85,12 +98,23 @@ unsigned Worker::poll() noexcept {
   unsigned work = 0;
   if (!held_.empty()) [[unlikely]]
     retry_held();
-  work += poll_control();
+  follow_moves();
   work += poll_peers();
-  work += poll_rx();
+  work += serve_lanes();
+  work += collect_lanes();
+  // A worker that is to get a bucket takes nothing of its own before that one's old owner is done.
+  if (handover_.settled()) [[likely]] {
+    work += poll_control();
+    if (may_receive()) work += poll_rx();
+  }
   finish_iteration();
   counters_.polls.add(1);
-  if (work != 0) counters_.busy_polls.add(1);
+  const auto now = rte_rdtsc();
+  if (work != 0) {
+    counters_.busy_polls.add(1);
+    counters_.busy_cycles.add(now - last_tsc_);
+  }
+  last_tsc_ = now;
   return work;
 }
 
@@ -102,6 +126,7 @@ void Worker::finish_iteration() noexcept {
   flush_drops();
   counters_.held.set(held_.size());
   counters_.in_crypto.set(engine_->pending());
+  counters_.in_lanes.set(order_in_.outstanding() + order_out_.outstanding());
   setup_.quiescence->report(setup_.index.value());
 }
 
@@ -130,17 +155,23 @@ void Worker::run(const std::atomic<bool>& stop) noexcept {
   setup_.quiescence->offline(setup_.index.value());
 }
 
-void Worker::drain() noexcept {
-  engine_->flush();
-  finish_iteration();
-  // What the control thread and other workers queued before they stopped goes out.
-  while (poll_control() + poll_peers() != 0) finish_iteration();
-  engine_->flush();
-  finish_iteration();
+unsigned Worker::drain() noexcept {
+  unsigned total = 0;
+  for (;;) {
+    follow_moves();
+    auto work = poll_peers() + serve_lanes() + collect_lanes();
+    if (handover_.settled()) work += poll_control();
+    engine_->flush();
+    finish_iteration();
+    total += work;
+    if (work == 0) break;
+  }
   while (!held_.empty()) {
     drop(static_cast<rte_mbuf*>(held_.pop().packet.cookie), DropReason::Stopping);
+    ++total;
   }
   finish_iteration();
+  return total;
 }
 
 }  // namespace phalanx::dataplane

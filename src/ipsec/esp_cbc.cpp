@@ -78,10 +78,10 @@ void EspStages::verify_and_finish(Impl& engine, CbcSlot& slot) noexcept {
     std::memcpy(icv, slot.icv_start.data(), slot.icv_start.size());
   }
   if (packet.verdict == EspVerdict::CryptoError) [[unlikely]] {
-    refuse(packet, sa, EspVerdict::CryptoError);
+    refuse(engine, packet, sa, EspVerdict::CryptoError);
   } else if (!equal_icvs(icv, engine.in_ring.tag(slot).data(), info(sa.algorithm_).icv_bytes))
       [[unlikely]] {
-    refuse(packet, sa, EspVerdict::AuthFailed);
+    refuse(engine, packet, sa, EspVerdict::AuthFailed);
   } else {
     finish(engine, packet, body, slot.body_bytes);
   }
@@ -117,7 +117,7 @@ void EspStages::settle_encrypted(Impl& engine) noexcept {
   for (; ring.settled != ring.completed; ++ring.settled) {
     auto& packet = ring.at(ring.settled).packet;
     if (packet.verdict == EspVerdict::CryptoError) [[unlikely]] {
-      refuse(packet, *packet.out_sa, EspVerdict::CryptoError);
+      refuse(engine, packet, *packet.out_sa, EspVerdict::CryptoError);
     }
   }
 }
@@ -139,7 +139,7 @@ void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets
     const auto& key = *static_cast<const CbcKeyBlock*>(sa.key_);
     prefetch_key(key, true);
     if (ring.full()) [[unlikely]] {
-      refuse(*packet, sa, EspVerdict::CryptoError);
+      refuse(engine, *packet, sa, EspVerdict::CryptoError);
       continue;
     }
     Sealing sealing;
@@ -183,12 +183,12 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
     const auto fixed = kFrontBytes + icv_bytes;
     prefetch_key(*static_cast<const CbcKeyBlock*>(sa.key_), false);
     if (packet->length < fixed + 16 || (packet->length - fixed) % 16 != 0) [[unlikely]] {
-      refuse(*packet, sa, EspVerdict::Malformed);
+      refuse(engine, *packet, sa, EspVerdict::Malformed);
       continue;
     }
-    if (!admit(*packet)) continue;
+    if (!admit(engine, *packet)) continue;
     if (ring.full()) [[unlikely]] {
-      refuse(*packet, sa, EspVerdict::CryptoError);
+      refuse(engine, *packet, sa, EspVerdict::CryptoError);
       continue;
     }
     sa.window_.prefetch(packet->sequence);

@@ -71,6 +71,27 @@ inline std::uint8_t* EspStages::write_outer(const OutboundSa& sa, const EspPacke
   return outer;
 }
 
+// Takes the next number and IV of an SA in session mode.
+inline bool EspStages::claim(Impl& engine, EspPacket& packet, Sealing& out) noexcept {
+  auto& sa = *packet.out_sa;
+  const std::uint64_t sequence = sa.next_sequence_.get();
+  if (sequence > last_sequence(sa) || !sa.gate_.allows(sequence)) [[unlikely]] {
+    refuse(engine, packet, sa, why_no_number(engine, sa));
+    return false;
+  }
+  if (!take_iv(sa, sa.iv_next_)) [[unlikely]] {
+    refuse(engine, packet, sa, EspVerdict::IvExhausted);
+    return false;
+  }
+  out.iv = sa.iv_next_++ ^ sa.iv_base_;
+  out.sequence = sequence;
+  sa.next_sequence_.set(sequence + 1);
+  sa.packets_.add(1);
+  sa.bytes_.add(packet.length);
+  raise_if_due(engine, sa, sequence);
+  return true;
+}
+
 template <std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
 inline bool EspStages::encapsulate(Impl& engine, EspPacket& packet, std::uint32_t icv_bytes,
                                    Sealing& out) noexcept {
@@ -84,26 +105,17 @@ inline bool EspStages::encapsulate(Impl& engine, EspPacket& packet, std::uint32_
       sizeof(net::EspHeader) + kIvBytes;
   const std::uint32_t outer_bytes = front_bytes + body_bytes + icv_bytes;
   const bool room = packet.headroom >= front_bytes && packet.tailroom >= pad + 2 + icv_bytes;
-  const std::uint64_t sequence = sa.next_sequence_.get();
-  const std::uint64_t last = (sa.flags_ & OutboundSa::kEsn) != 0 ? kLastSequence64 : 0xffffffff;
-  if (outer_bytes > sa.outer_mtu() || !room || sequence > last || !sa.gate_.allows(sequence))
-      [[unlikely]] {
-    refuse(packet, sa, why_not(engine, sa, outer_bytes, room));
+  if (outer_bytes > sa.outer_mtu() || !room) [[unlikely]] {
+    refuse(engine, packet, sa,
+           outer_bytes > sa.outer_mtu() ? EspVerdict::TooBig : EspVerdict::NoRoom);
     return false;
   }
-  if ((sa.iv_next_ & (kIvBlock - 1)) == 0) [[unlikely]] {
-    const auto first = sa.iv_counter_->take_block();
-    if (first == kIvCounterEnd) {
-      refuse(packet, sa, EspVerdict::IvExhausted);
-      return false;
-    }
-    sa.iv_next_ = first;
+  if (sa.packet_mode()) [[unlikely]] {
+    if (!claim_striped(engine, packet, out)) return false;
+  } else if (!claim(engine, packet, out)) [[unlikely]] {
+    return false;
   }
-  out.iv = sa.iv_next_++ ^ sa.iv_base_;
-  sa.next_sequence_.set(sequence + 1);
-  sa.packets_.add(1);
-  sa.bytes_.add(length);
-  raise_if_due(engine, sa, sequence);
+  const std::uint64_t sequence = out.sequence;
 
   // Trailer, RFC 4303 2.4: 1, 2, 3 ..., pad length, next header. The bytes after it become the ICV.
   auto* end = packet.data + length;
@@ -121,7 +133,6 @@ inline bool EspStages::encapsulate(Impl& engine, EspPacket& packet, std::uint32_
 
   out.esp = packet.data - kIvBytes - sizeof(net::EspHeader);
   out.body_bytes = body_bytes;
-  out.sequence = sequence;
   packet.sequence = sequence;
   packet.data = write_outer(sa, packet, out.esp, outer_bytes, sequence);
   packet.length = outer_bytes;

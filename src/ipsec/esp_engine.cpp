@@ -27,13 +27,15 @@ EspEngine::Impl::Impl(Manager one_shot_manager, Manager out_manager, Manager in_
 EspEngine::EspEngine(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 EspEngine::~EspEngine() = default;
 
-base::Result<std::unique_ptr<EspEngine>, EspEngineError> EspEngine::create(Isa isa) {
+base::Result<std::unique_ptr<EspEngine>, EspEngineError> EspEngine::create(
+    Isa isa, base::WorkerIndex worker) {
   if (!isa_supported(isa)) return EspEngineError::UnsupportedIsa;
   auto one_shot = make_manager(isa);
   auto cbc_out = make_manager(isa);
   auto cbc_in = make_manager(isa);
   if (!one_shot || !cbc_out || !cbc_in) return EspEngineError::OutOfMemory;
   auto impl = std::make_unique<Impl>(std::move(one_shot), std::move(cbc_out), std::move(cbc_in));
+  impl->worker = worker.value();
   return std::unique_ptr<EspEngine>(new EspEngine(std::move(impl)));
 }
 
@@ -43,6 +45,10 @@ void EspEngine::encrypt(std::span<EspPacket> packets) noexcept {
 
 void EspEngine::decrypt(std::span<EspPacket> packets) noexcept {
   EspStages::decrypt(*impl_, packets);
+}
+
+bool EspEngine::number(EspPacket& packet) noexcept {
+  return EspStages::number(*impl_, packet);
 }
 
 namespace {

@@ -82,7 +82,7 @@ bool EspStages::selected(const InboundSa& sa, const net::IpView& view,
 
 // Fills in family, length and inner class of a packet that this SA may carry; otherwise its verdict
 // says why not.
-inline bool EspStages::admit_inner(EspPacket& packet, InboundSa& sa,
+inline bool EspStages::admit_inner(Impl& engine, EspPacket& packet, InboundSa& sa,
                                    std::span<const std::uint8_t> inner, std::uint8_t next_header,
                                    std::uint8_t& inner_class) noexcept {
   net::PlainIpv4 plain;
@@ -96,18 +96,18 @@ inline bool EspStages::admit_inner(EspPacket& packet, InboundSa& sa,
     return true;
   }
   if (next_header != net::kProtoIpv4 && next_header != net::kProtoIpv6) {
-    refuse(packet, sa,
+    refuse(engine, packet, sa,
            next_header == net::kProtoNoNext ? EspVerdict::Dummy : EspVerdict::BadNextHeader);
     return false;
   }
   const auto view = net::parse_ip_packet(std::as_bytes(inner));
   const std::uint8_t family = next_header == net::kProtoIpv4 ? 4 : 6;
   if (view.fault != net::IpFault::Ok || view.version != family) {
-    refuse(packet, sa, EspVerdict::BadInnerPacket);
+    refuse(engine, packet, sa, EspVerdict::BadInnerPacket);
     return false;
   }
   if (!selected(sa, view, inner.data())) {
-    refuse(packet, sa, EspVerdict::SelectorMismatch);
+    refuse(engine, packet, sa, EspVerdict::SelectorMismatch);
     return false;
   }
   packet.family = family;
@@ -116,31 +116,38 @@ inline bool EspStages::admit_inner(EspPacket& packet, InboundSa& sa,
   return true;
 }
 
-bool EspStages::admit(EspPacket& packet) noexcept {
+bool EspStages::admit(Impl& engine, EspPacket& packet) noexcept {
   auto& sa = *packet.in_sa;
   const auto wire = base::wire_at<net::EspHeader>(packet.data)->sequence.host();
-  packet.sequence =
-      (sa.flags_ & InboundSa::kEsn) != 0 ? guess_sequence(sa.window_.top(), wire) : wire;
-  const auto verdict = sa.window_.check(packet.sequence);
+  ReplayVerdict verdict;
+  if (sa.packet_mode()) [[unlikely]] {
+    verdict = check_striped(engine, packet, wire);
+  } else {
+    packet.sequence =
+        (sa.flags_ & InboundSa::kEsn) != 0 ? guess_sequence(sa.window_.top(), wire) : wire;
+    verdict = sa.window_.check(packet.sequence);
+  }
   if (verdict == ReplayVerdict::Fresh) [[likely]]
     return true;
-  refuse_replay(packet, sa, verdict);
+  refuse_replay(engine, packet, sa, verdict);
   return false;
 }
 
-void EspStages::refuse_replay(EspPacket& packet, InboundSa& sa, ReplayVerdict verdict) noexcept {
+void EspStages::refuse_replay(Impl& engine, EspPacket& packet, InboundSa& sa,
+                              ReplayVerdict verdict) noexcept {
   // Numbers from before a restart lie in the window as if seen, but nobody knows whether they were.
   const bool old = verdict == ReplayVerdict::TooOld || packet.sequence < sa.floor_;
-  refuse(packet, sa, old ? EspVerdict::ReplayTooOld : EspVerdict::ReplayDuplicate);
+  refuse(engine, packet, sa, old ? EspVerdict::ReplayTooOld : EspVerdict::ReplayDuplicate);
 }
 
 void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
                        std::uint32_t body_bytes) noexcept {
   auto& sa = *packet.in_sa;
   // The second check: the same number may have come twice in one burst.
-  const auto replay = sa.window_.accept(packet.sequence);
+  const bool striped = sa.packet_mode();
+  const auto replay = striped ? accept_striped(engine, packet) : sa.window_.accept(packet.sequence);
   if (replay != ReplayVerdict::Fresh) [[unlikely]] {
-    refuse_replay(packet, sa, replay);
+    refuse_replay(engine, packet, sa, replay);
     return;
   }
   raise_if_due(engine, sa, packet.sequence);
@@ -148,11 +155,11 @@ void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
   const std::uint32_t pad = body[body_bytes - 2];
   const std::uint8_t next_header = body[body_bytes - 1];
   if (pad > body_bytes - 2 || !padding_holds(body, body_bytes, pad)) [[unlikely]] {
-    refuse(packet, sa, EspVerdict::BadPadding);
+    refuse(engine, packet, sa, EspVerdict::BadPadding);
     return;
   }
   std::uint8_t inner_class = 0;
-  if (!admit_inner(packet, sa, {body, body_bytes - 2 - pad}, next_header, inner_class))
+  if (!admit_inner(engine, packet, sa, {body, body_bytes - 2 - pad}, next_header, inner_class))
       [[unlikely]] {
     return;
   }
@@ -160,19 +167,23 @@ void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
   const auto ecn = kEcnOnExit[inner_ecn][packet.traffic_class & net::kEcnMask];
   if (ecn != inner_ecn) [[unlikely]] {
     if (ecn == kEcnDrop) {
-      refuse(packet, sa, EspVerdict::EcnIllegal);
+      refuse(engine, packet, sa, EspVerdict::EcnIllegal);
       return;
     }
     write_ecn(body, packet.family, ecn);
   }
 
-  sa.packets_.add(1);
-  sa.bytes_.add(packet.length);
+  if (striped) [[unlikely]] {
+    count_striped(engine, sa, packet.length);
+  } else {
+    sa.packets_.add(1);
+    sa.bytes_.add(packet.length);
+  }
   packet.data = body;
   if (sa.gate_.allows(packet.sequence)) [[likely]] {
     packet.verdict = EspVerdict::Done;
   } else {
-    refuse(packet, sa, EspVerdict::Held);
+    refuse(engine, packet, sa, EspVerdict::Held);
   }
 }
 
@@ -190,7 +201,7 @@ inline void EspStages::open_op(Impl& engine, AeadOp& op) noexcept {
 
 inline void EspStages::verify_and_finish(Impl& engine, const AeadOp& op) noexcept {
   if (op.shape.refused || !equal_16(op.tag.data(), op.body + op.shape.body_bytes)) [[unlikely]] {
-    refuse(*op.packet, *op.packet->in_sa,
+    refuse(engine, *op.packet, *op.packet->in_sa,
            op.shape.refused ? EspVerdict::CryptoError : EspVerdict::AuthFailed);
     return;
   }
@@ -211,10 +222,10 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     }
     // The body is padded to a multiple of 4 and holds at least pad length and next header.
     if (packet.length < kFixed + 4 || packet.length % 4 != 0) [[unlikely]] {
-      refuse(packet, sa, EspVerdict::Malformed);
+      refuse(engine, packet, sa, EspVerdict::Malformed);
       continue;
     }
-    if (!admit(packet)) continue;
+    if (!admit(engine, packet)) continue;
     auto& op = ops[num_ops++];
     op.packet = &packet;
     op.key = sa.key_;

@@ -4,17 +4,11 @@
 
 namespace phalanx::ipsec {
 
-// A packet that cannot go now. Nothing of it has changed.
-[[gnu::noinline, gnu::cold]] EspVerdict EspStages::why_not(Impl& engine, OutboundSa& sa,
-                                                           std::uint32_t outer_bytes,
-                                                           bool room) noexcept {
+// Why an SA has no number for its next packet, of which nothing has changed.
+[[gnu::noinline, gnu::cold]] EspVerdict EspStages::why_no_number(Impl& engine,
+                                                                 OutboundSa& sa) noexcept {
   const auto sequence = sa.next_sequence_.get();
-  // RFC 4303 3.3.3: the counter must not cycle.
-  if (sequence > ((sa.flags_ & OutboundSa::kEsn) != 0 ? kLastSequence64 : 0xffffffff)) {
-    return EspVerdict::SequenceExhausted;
-  }
-  if (outer_bytes > sa.outer_mtu()) return EspVerdict::TooBig;
-  if (!room) return EspVerdict::NoRoom;
+  if (sequence > last_sequence(sa)) return EspVerdict::SequenceExhausted;
   raise_if_due(engine, sa, sequence);
   return EspVerdict::Held;
 }
@@ -56,7 +50,7 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
       gcm(static_cast<const gcm_key_data*>(op.key), &engine.gcm_context, op.body, op.body,
           op.shape.body_bytes, op.nonce.data(), op.aad, op.shape.aad_bytes, tag, 16);
     } else if (!chacha_seal(engine, op, tag)) {
-      refuse(*op.packet, *op.packet->out_sa, EspVerdict::CryptoError);
+      refuse(engine, *op.packet, *op.packet->out_sa, EspVerdict::CryptoError);
     }
   }
   if (num_cbc != 0) submit_encrypt(engine, std::span(cbc).first(num_cbc));

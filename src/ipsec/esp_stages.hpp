@@ -129,6 +129,7 @@ struct EspEngine::Impl {
   // As many as can ask in between two bursts: raises of a burst and of what it completed.
   std::array<LeaseRaise, 4 * kBurst> raise_list{};
   std::size_t num_raises = 0;
+  std::uint8_t worker = 0;  // whose shards of SAs in packet mode it writes
 
   Impl(Manager one_shot_manager, Manager out_manager, Manager in_manager) noexcept;
 
@@ -185,30 +186,60 @@ struct EspStages {
   template <std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
   static bool encapsulate(Impl& engine, EspPacket& packet, std::uint32_t icv_bytes,
                           Sealing& out) noexcept;
-  static EspVerdict why_not(Impl& engine, OutboundSa& sa, std::uint32_t outer_bytes,
-                            bool room) noexcept;
+  static bool claim(Impl& engine, EspPacket& packet, Sealing& out) noexcept;
+  static EspVerdict why_no_number(Impl& engine, OutboundSa& sa) noexcept;
+  // RFC 4303 3.3.3: the counter must not cycle.
+  static std::uint64_t last_sequence(const OutboundSa& sa) noexcept {
+    return (sa.flags_ & OutboundSa::kEsn) != 0 ? kLastSequence64 : 0xffffffff;
+  }
+  // Sees to it that counter `next` may be used; false: there are no more IVs.
+  static bool take_iv(const OutboundSa& sa, std::uint64_t& next) noexcept {
+    if ((next & (kIvBlock - 1)) != 0) [[likely]]
+      return true;
+    const auto first = sa.iv_counter_->take_block();
+    if (first == kIvCounterEnd) return false;
+    next = first;
+    return true;
+  }
   static std::uint8_t* write_outer(const OutboundSa& sa, const EspPacket& packet, std::uint8_t* esp,
                                    std::uint32_t outer_bytes, std::uint64_t sequence) noexcept;
 
   // Inbound: the packet's number, checked against the window (RFC 4303 3.4.3).
-  static bool admit(EspPacket& packet) noexcept;
+  static bool admit(Impl& engine, EspPacket& packet) noexcept;
   // Inbound, ICV verified: moves the window, takes trailer and padding off, checks the inner packet
   // and the lease, and leaves the final verdict. `body` is decrypted.
   static void finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
                      std::uint32_t body_bytes) noexcept;
   static void open_op(Impl& engine, AeadOp& op) noexcept;
   static void verify_and_finish(Impl& engine, const AeadOp& op) noexcept;
-  static void refuse_replay(EspPacket& packet, InboundSa& sa, ReplayVerdict verdict) noexcept;
-  static bool admit_inner(EspPacket& packet, InboundSa& sa, std::span<const std::uint8_t> inner,
-                          std::uint8_t next_header, std::uint8_t& inner_class) noexcept;
+  static void refuse_replay(Impl& engine, EspPacket& packet, InboundSa& sa,
+                            ReplayVerdict verdict) noexcept;
+  static bool admit_inner(Impl& engine, EspPacket& packet, InboundSa& sa,
+                          std::span<const std::uint8_t> inner, std::uint8_t next_header,
+                          std::uint8_t& inner_class) noexcept;
   static bool selected_plain(const InboundSa& sa, const net::PlainIpv4& inner) noexcept;
   static bool selected(const InboundSa& sa, const net::IpView& view,
                        const std::uint8_t* inner) noexcept;
 
-  template <typename Sa>
-  static void refuse(EspPacket& packet, Sa& sa, EspVerdict verdict) noexcept {
+  // Packet mode (esp_packet_mode.cpp).
+  static bool number(Impl& engine, EspPacket& packet) noexcept;
+  static bool claim_striped(Impl& engine, EspPacket& packet, Sealing& out) noexcept;
+  static ReplayVerdict check_striped(Impl& engine, EspPacket& packet, std::uint32_t wire) noexcept;
+  static ReplayVerdict accept_striped(Impl& engine, const EspPacket& packet) noexcept;
+  static void count_striped(Impl& engine, InboundSa& sa, std::uint32_t bytes) noexcept;
+  static void prefetch_striped(const EspPacket& packet) noexcept;
+
+  static void refuse(const Impl& engine, EspPacket& packet, InboundSa& sa,
+                     EspVerdict verdict) noexcept {
     packet.verdict = verdict;
-    sa.errors_[static_cast<std::size_t>(verdict)].add(1);
+    auto& errors = sa.packet_mode() ? sa.striped_->shards[engine.worker].errors : sa.errors_;
+    errors[static_cast<std::size_t>(verdict)].add(1);
+  }
+  static void refuse(const Impl& engine, EspPacket& packet, OutboundSa& sa,
+                     EspVerdict verdict) noexcept {
+    packet.verdict = verdict;
+    auto& errors = sa.packet_mode() ? sa.shards_->shards[engine.worker].errors : sa.errors_;
+    errors[static_cast<std::size_t>(verdict)].add(1);
   }
 
   // Notes that the lease of the SA is to be raised. Asks again later when the list is full.
@@ -218,7 +249,13 @@ struct EspStages {
     }
   }
   static void raise_if_due(Impl& engine, InboundSa& sa, std::uint64_t number) noexcept {
-    if (engine.num_raises < engine.raise_list.size() && sa.gate_.wants_raise(number)) [[unlikely]] {
+    if (engine.num_raises == engine.raise_list.size()) [[unlikely]]
+      return;
+    const bool wanted =
+        sa.packet_mode()
+            ? sa.gate_.wants_raise(number, sa.striped_->shards[engine.worker].asked_version)
+            : sa.gate_.wants_raise(number);
+    if (wanted) [[unlikely]] {
       engine.raise_list[engine.num_raises++] = {Direction::Inbound, sa.index_, {.in_sa = &sa}};
     }
   }

@@ -13,7 +13,49 @@ std::size_t outer_header_bytes(bool v6) noexcept {
   return v6 ? sizeof(net::Ipv6Header) : sizeof(net::Ipv4Header);
 }
 
+// A count that is kept by the SA itself or, in packet mode, by each worker.
+template <typename Shards>
+std::uint64_t sum(const Shards& shards, SaCounter(Shards::value_type::*field)) noexcept {
+  std::uint64_t total = 0;
+  for (const auto& shard : shards) total += (shard.*field).get();
+  return total;
+}
+template <typename Shards>
+std::uint64_t sum_errors(const Shards& shards, EspVerdict verdict) noexcept {
+  std::uint64_t total = 0;
+  for (const auto& shard : shards) total += shard.errors[static_cast<std::size_t>(verdict)].get();
+  return total;
+}
+
 }  // namespace
+
+std::uint64_t OutboundSa::packets() const noexcept {
+  return packet_mode() ? sum(shards_->shards, &OutboundShard::packets) : packets_.get();
+}
+std::uint64_t OutboundSa::bytes() const noexcept {
+  return packet_mode() ? sum(shards_->shards, &OutboundShard::bytes) : bytes_.get();
+}
+std::uint64_t OutboundSa::errors(EspVerdict verdict) const noexcept {
+  const auto own = errors_[static_cast<std::size_t>(verdict)].get();
+  return packet_mode() ? own + sum_errors(shards_->shards, verdict) : own;
+}
+
+std::uint64_t InboundSa::packets() const noexcept {
+  return packet_mode() ? sum(striped_->shards, &InboundShard::packets) : packets_.get();
+}
+std::uint64_t InboundSa::bytes() const noexcept {
+  return packet_mode() ? sum(striped_->shards, &InboundShard::bytes) : bytes_.get();
+}
+std::uint64_t InboundSa::errors(EspVerdict verdict) const noexcept {
+  const auto own = errors_[static_cast<std::size_t>(verdict)].get();
+  return packet_mode() ? own + sum_errors(striped_->shards, verdict) : own;
+}
+std::uint64_t InboundSa::top_sequence() const noexcept {
+  if (!packet_mode()) return window_.top();
+  std::uint64_t top = floor_ - 1;
+  for (const auto& shard : striped_->shards) top = std::max(top, shard.top.get());
+  return top;
+}
 
 std::uint16_t OutboundSa::inner_mtu() const noexcept {
   const auto& algorithm = info(algorithm_);

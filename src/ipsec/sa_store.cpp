@@ -38,13 +38,21 @@ std::optional<SaStoreError> check(const SaParams& sa, const SaStart& start) noex
   if (start.first == 0 || (!sa.esn && start.first > kMaxSequence32 + 1)) {
     return SaStoreError::BadStart;
   }
+  const bool striped = sa.mode == SaMode::Packet;
+  if (striped && (sa.stripe_shift < kMinStripeShift || sa.stripe_shift > kMaxStripeShift)) {
+    return SaStoreError::BadStripe;
+  }
   if (sa.direction == Direction::Outbound) {
     return start.iv_counter == nullptr ? std::optional(SaStoreError::MissingIvCounter)
                                        : std::nullopt;
   }
   const bool window_ok =
       sa.replay_window >= kMinReplayWindow && sa.replay_window <= kMaxReplayWindow;
-  return window_ok ? std::nullopt : std::optional(SaStoreError::BadWindow);
+  if (!window_ok) return SaStoreError::BadWindow;
+  if (striped && (sa.replay_window >> sa.stripe_shift) > kMaxWindowStripes) {
+    return SaStoreError::BadStripe;
+  }
+  return std::nullopt;
 }
 
 std::optional<SaStoreFailure> check_all(std::span<const SaParams> params,
@@ -53,8 +61,12 @@ std::optional<SaStoreFailure> check_all(std::span<const SaParams> params,
   if (starts.size() != params.size()) return SaStoreFailure{SaStoreError::SizeMismatch, 0};
   std::unordered_set<std::string_view> keys;
   std::vector<std::size_t> num_selectors(params.size());
+  std::size_t num_striped = 0;
   for (std::size_t i = 0; i < params.size(); ++i) {
     if (const auto error = check(params[i], starts[i])) return SaStoreFailure{*error, i};
+    if (params[i].mode == SaMode::Packet && ++num_striped > kMaxPacketModeSas) {
+      return SaStoreFailure{SaStoreError::TooManyPacketMode, i};
+    }
     // The cipher key alone, whatever its salt: P1 then needs no look at the salts.
     const auto key = params[i].key.bytes().first(info(params[i].algorithm).key_bytes);
     const std::string_view text(static_cast<const char*>(static_cast<const void*>(key.data())),
@@ -112,9 +124,11 @@ std::uint64_t side_by_side(std::uint64_t source, std::uint64_t destination) noex
 struct SaStore::Impl {
   Arena arena;        // SAs
   Arena key_arena;    // expanded keys
-  Arena table_arena;  // windows and selectors
+  Arena table_arena;  // windows, what packet mode needs, and selectors
   std::span<InboundSa> inbound;
   std::span<OutboundSa> outbound;
+  std::span<StripedInbound> striped_inbound;  // those not given out yet
+  std::span<OutboundShards> outbound_shards;
   // Position in the list of SAs -> the SA; one of the two is null.
   struct Place {
     InboundSa* in = nullptr;
@@ -133,13 +147,17 @@ struct SaStore::Impl {
 bool SaStore::Impl::allocate(std::span<const SaParams> params, std::span<const Policy> policies) {
   std::size_t num_in = 0;
   std::size_t key_space = 0;
-  std::size_t table_space = base::kCacheLine;
+  std::size_t table_space = 2 * base::kCacheLine;
+  std::size_t num_striped[2] = {};
   for (const auto& sa : params) {
     key_space += key_block_bytes(sa.algorithm);
+    if (sa.mode == SaMode::Packet) ++num_striped[sa.direction == Direction::Outbound ? 1 : 0];
     if (sa.direction != Direction::Inbound) continue;
     ++num_in;
+    if (sa.mode == SaMode::Packet) continue;
     table_space += ReplayWindow::ring_words(sa.replay_window) * sizeof(std::uint64_t);
   }
+  table_space += num_striped[0] * sizeof(StripedInbound) + num_striped[1] * sizeof(OutboundShards);
   for (const auto& policy : policies) table_space += policy.in_sas.size() * sizeof(InboundSelector);
   const auto num_out = params.size() - num_in;
 
@@ -147,6 +165,9 @@ bool SaStore::Impl::allocate(std::span<const SaParams> params, std::span<const P
   key_arena = Arena(key_space);
   table_arena = Arena(table_space);
   if (arena.empty() || key_arena.empty() || table_arena.empty()) return false;
+  // Those with the strictest alignment first.
+  striped_inbound = table_arena.take<StripedInbound>(num_striped[0]);
+  outbound_shards = table_arena.take<OutboundShards>(num_striped[1]);
   inbound = arena.take<InboundSa>(num_in);
   outbound = arena.take<OutboundSa>(num_out);
 
@@ -221,12 +242,21 @@ void SaStore::Impl::fill_outbound(OutboundSa& sa, const SaParams& params, const 
   sa.class_keep_ = params.copy_dscp ? 0xff : net::kEcnMask;
   sa.class_set_ = params.copy_dscp ? 0 : static_cast<std::uint8_t>(params.outer_dscp << 2);
   sa.uid_ = params.uid;
+  if (params.mode == SaMode::Packet) {
+    sa.flags_ |= OutboundSa::kPacketMode;
+    sa.stripe_shift_ = params.stripe_shift;
+    sa.shards_ = &outbound_shards.front();
+    outbound_shards = outbound_shards.subspan(1);
+    for (auto& shard : sa.shards_->shards) shard.iv_base = sa.iv_base_;
+  }
 }
 
 void SaStore::Impl::fill_inbound(InboundSa& sa, const SaParams& params,
                                  const SaStart& start) noexcept {
-  const auto words = ReplayWindow::ring_words(params.replay_window);
-  sa.window_.start(params.replay_window, start.first, table_arena.take<std::uint64_t>(words));
+  const bool striped = params.mode == SaMode::Packet;
+  const auto window = striped ? kMinReplayWindow : params.replay_window;  // not used when striped
+  const auto words = ReplayWindow::ring_words(window);
+  sa.window_.start(window, start.first, table_arena.take<std::uint64_t>(words));
   sa.gate_.publish(start.lease_limit, start.lease_raise_at);
   sa.salt_ = salt_of(params);
   sa.spi_ = base::be32(params.spi.value());
@@ -234,6 +264,14 @@ void SaStore::Impl::fill_inbound(InboundSa& sa, const SaParams& params,
   sa.flags_ = params.esn ? InboundSa::kEsn : 0;
   sa.uid_ = params.uid;
   sa.floor_ = start.first;
+  sa.window_size_ = params.replay_window;
+  if (striped) {
+    sa.flags_ |= InboundSa::kPacketMode;
+    sa.stripe_shift_ = params.stripe_shift;
+    sa.striped_ = &striped_inbound.front();
+    striped_inbound = striped_inbound.subspan(1);
+    for (auto& context : sa.striped_->contexts) context.start(start.first, params.stripe_shift);
+  }
 }
 
 void SaStore::Impl::fill_selectors(InboundSa& sa,
@@ -260,6 +298,9 @@ const char* to_string(SaStoreError error) noexcept {
     case SaStoreError::BadKeyLength: return "has a key that does not fit its algorithm";
     case SaStoreError::BadAddress: return "has tunnel ends of two IP versions";
     case SaStoreError::BadWindow: return "has a replay window outside 32..65536";
+    case SaStoreError::BadStripe:
+      return "has a stripe_shift outside 1..6, or a replay window of more than 128 stripes";
+    case SaStoreError::TooManyPacketMode: return "is one SA in packet mode too many, 4096 may be";
     case SaStoreError::BadStart: return "begins at a number that it cannot send";
     case SaStoreError::MissingIvCounter: return "has no counter for its IVs";
     case SaStoreError::KeyReused: return "has the cipher key of another SA";

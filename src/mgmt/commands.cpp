@@ -76,12 +76,33 @@ base::Result<Row, std::string> start_capture(const Config& config, control::Cont
   return row_of(loop.capture().status());
 }
 
+base::Result<Row, std::string> move_bucket(const Config& config, control::ControlLoop& loop,
+                                           const CommandArguments& arguments) {
+  const auto bucket = arguments.number("bucket");
+  const auto worker = arguments.number("worker");
+  const auto& workers = config.dataplane.workers;
+  if (!bucket || *bucket >= base::kNumBuckets) return std::string("bucket is 0 to 255");
+  if (!worker || *worker >= workers.size()) return std::string("there is no such worker");
+  if (!workers[*worker].encrypts()) return "worker " + std::to_string(*worker) + " owns no buckets";
+  const dataplane::BucketMove move{base::BucketIndex(static_cast<std::uint8_t>(*bucket)),
+                                   base::WorkerIndex(static_cast<std::uint8_t>(*worker))};
+  bool moved = false;
+  if (!loop.call([&] { moved = loop.move_bucket(move); })) {
+    return std::string("the control thread does not answer, the gateway is stopping");
+  }
+  if (!moved) return std::string("another move is under way, try again");
+  return Row{{"bucket", *bucket}, {"worker", *worker}};
+}
+
 }  // namespace
 
 Commands make_commands(const Config& config, control::ControlLoop& loop) {
   Commands commands;
   commands.emplace("capture_start", [&config, &loop](const CommandArguments& arguments) {
     return start_capture(config, loop, arguments);
+  });
+  commands.emplace("bucket_move", [&config, &loop](const CommandArguments& arguments) {
+    return move_bucket(config, loop, arguments);
   });
   commands.emplace("capture_stop",
                    [&loop](const CommandArguments&) -> base::Result<Row, std::string> {

@@ -60,6 +60,48 @@ void refuse_other_direction(Group& group, std::string_view key, std::string_view
   group.error(key, "applies to " + std::string(direction) + " SAs only", "leave it out");
 }
 
+// Packet mode (docs/configuration.md): its settings mean nothing without it.
+void read_mode(Group& group, ipsec::SaParams& sa) {
+  constexpr std::array<std::string_view, 2> kModes = {"session", "packet"};
+  std::size_t mode = 0;
+  if (!group.word("mode", kModes, mode)) return;
+  sa.mode = static_cast<ipsec::SaMode>(mode);
+  if (sa.mode == ipsec::SaMode::Packet) {
+    group.number("stripe_shift", ipsec::kMinStripeShift, ipsec::kMaxStripeShift, sa.stripe_shift);
+    group.number("peer_window", 32, UINT32_MAX, sa.peer_window);
+    return;
+  }
+  for (const auto* key : {"stripe_shift", "peer_window"}) {
+    if (group.find(key) == nullptr) continue;
+    group.error(key, "applies to SAs in packet mode only", "leave it out, or mode = \"packet\"");
+  }
+}
+
+void check_stripes(Group& group, const ipsec::SaParams& sa) {
+  if (sa.mode != ipsec::SaMode::Packet || !group.good("stripe_shift")) return;
+  const auto stripe = std::uint32_t{1} << sa.stripe_shift;
+  if (sa.direction == ipsec::Direction::Inbound) {
+    const auto most = ipsec::kMaxWindowStripes * stripe;
+    if (group.good("replay_window") && sa.replay_window > most) {
+      group.error("replay_window",
+                  std::to_string(sa.replay_window) + " is more than " +
+                      std::to_string(ipsec::kMaxWindowStripes) + " stripes of " +
+                      std::to_string(stripe) + " numbers",
+                  "32.." + std::to_string(most) + ", or a larger stripe_shift");
+    }
+    return;
+  }
+  if (!group.require("peer_window", "the replay window of the peer, in packets")) return;
+  const auto least = ipsec::kPeerWindowStripes * stripe;
+  if (group.good("peer_window") && sa.peer_window < least) {
+    group.error("peer_window",
+                std::to_string(sa.peer_window) + " is less than " +
+                    std::to_string(ipsec::kPeerWindowStripes) + " stripes of " +
+                    std::to_string(stripe) + " numbers: the peer would drop what is late",
+                "at least " + std::to_string(least) + ", or a smaller stripe_shift");
+  }
+}
+
 void read_outbound_settings(Group& group, ipsec::SaParams& sa) {
   constexpr std::array<std::string_view, 3> kDf = {"copy", "set", "clear"};
   std::size_t df = 0;
@@ -71,7 +113,9 @@ void read_outbound_settings(Group& group, ipsec::SaParams& sa) {
 
 void read_inbound_settings(Group& group, ipsec::SaParams& sa) {
   group.number("replay_window", 32, 65536, sa.replay_window);
-  for (const auto* key : {"df", "dscp", "path_mtu"}) refuse_other_direction(group, key, "outbound");
+  for (const auto* key : {"df", "dscp", "path_mtu", "peer_window"}) {
+    refuse_other_direction(group, key, "outbound");
+  }
 }
 
 ipsec::SaParams read_sa(Group& group, std::size_t position, Draft& draft) {
@@ -97,8 +141,10 @@ ipsec::SaParams read_sa(Group& group, std::size_t position, Draft& draft) {
   read_key(group, "auth_key", sa.auth_key);
   draft.inline_keys = draft.inline_keys || group.has("key") || group.has("auth_key");
   group.boolean("esn", sa.esn);
+  read_mode(group, sa);
   if (!known || sa.direction == ipsec::Direction::Outbound) read_outbound_settings(group, sa);
   if (!known || sa.direction == ipsec::Direction::Inbound) read_inbound_settings(group, sa);
+  if (known) check_stripes(group, sa);
   group.finish();
   return sa;
 }
@@ -168,6 +214,25 @@ void read_in_sas(Group& group, const Draft& draft, std::vector<std::uint32_t>& o
   }
 }
 
+void read_dispatch(Group& group, const Draft& draft, ipsec::Policy& policy) {
+  constexpr std::array<std::string_view, 4> kDispatches = {
+      "packet_shortest_queue", "packet_round_robin", "session_shortest_queue",
+      "session_round_robin"};
+  std::size_t dispatch = 0;
+  if (group.find("dispatch") == nullptr || !group.word("dispatch", kDispatches, dispatch)) return;
+  policy.dispatch = static_cast<ipsec::Dispatch>(dispatch);
+  if (policy.out_sa == ipsec::Policy::kNoSa) {
+    if (group.good("out_sa")) {
+      group.error("dispatch", "there is no out_sa whose packets could be spread", "leave it out");
+    }
+  } else if (draft.config.sas[policy.out_sa].mode != ipsec::SaMode::Packet) {
+    group.error("dispatch",
+                "SA " + quoted(draft.config.sas[policy.out_sa].name) +
+                    " is in session mode: one worker encrypts all of its packets",
+                "leave it out, or an SA with mode = \"packet\"");
+  }
+}
+
 ipsec::Policy read_policy(Group& group, std::size_t position, Names& names, const Draft& draft) {
   constexpr std::array<std::string_view, 3> kActions = {"protect", "bypass", "discard"};
   ipsec::Policy policy;
@@ -189,6 +254,7 @@ ipsec::Policy read_policy(Group& group, std::size_t position, Names& names, cons
   read_port_range(group, "remote_ports", selector.remote_ports);
   read_reference(group, "out_sa", "SA", draft.sa_names, policy.out_sa);
   read_in_sas(group, draft, policy.in_sas);
+  read_dispatch(group, draft, policy);
   group.finish();
   return policy;
 }

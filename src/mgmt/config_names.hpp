@@ -25,6 +25,29 @@ namespace phalanx::mgmt {
   return direction == ipsec::Direction::Inbound ? "in" : "out";
 }
 
+[[nodiscard]] constexpr std::string_view name_of(ipsec::SaMode mode) noexcept {
+  return mode == ipsec::SaMode::Packet ? "packet" : "session";
+}
+
+[[nodiscard]] constexpr std::string_view name_of(dataplane::WorkerRole role) noexcept {
+  switch (role) {
+    case dataplane::WorkerRole::Both: return "both";
+    case dataplane::WorkerRole::RxTx: return "rx_tx";
+    case dataplane::WorkerRole::Crypto: return "crypto";
+  }
+  return "";
+}
+
+[[nodiscard]] constexpr std::string_view name_of(ipsec::Dispatch dispatch) noexcept {
+  switch (dispatch) {
+    case ipsec::Dispatch::PacketShortestQueue: return "packet_shortest_queue";
+    case ipsec::Dispatch::PacketRoundRobin: return "packet_round_robin";
+    case ipsec::Dispatch::SessionShortestQueue: return "session_shortest_queue";
+    case ipsec::Dispatch::SessionRoundRobin: return "session_round_robin";
+  }
+  return "";
+}
+
 [[nodiscard]] constexpr std::string_view name_of(ipsec::DfPolicy df) noexcept {
   switch (df) {
     case ipsec::DfPolicy::Copy: return "copy";

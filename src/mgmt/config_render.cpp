@@ -54,7 +54,13 @@ void render_dataplane(const dataplane::Config& plane, Json& out) {
   out["control"] = {{"cpu", plane.control_cpu}};
   out["node"]["tell_discarded"] = plane.tell_discarded;
   out["workers"] = Json::array();
-  for (const auto& worker : plane.workers) out["workers"].push_back({{"cpu", worker.cpu}});
+  for (const auto& worker : plane.workers) {
+    Json row = {{"cpu", worker.cpu}, {"role", name_of(worker.role)}};
+    if (worker.encrypts()) row["share"] = worker.share;
+    out["workers"].push_back(std::move(row));
+  }
+  out["rebalance"] = {{"enabled", plane.rebalance.enabled},
+                      {"elephant_percent", plane.rebalance.elephant_percent}};
   out["idle_sleep"] = {{"enabled", plane.idle_sleep.enabled},
                        {"after_empty_polls", plane.idle_sleep.after_empty_polls},
                        {"sleep_us", plane.idle_sleep.sleep_us}};
@@ -87,6 +93,11 @@ Json render_sa(const ipsec::SaParams& sa) {
               {"key", kRedacted}};
   if (!ipsec::info(sa.algorithm).combined()) row["auth_key"] = kRedacted;
   row["esn"] = sa.esn;
+  row["mode"] = name_of(sa.mode);
+  if (sa.mode == ipsec::SaMode::Packet) {
+    row["stripe_shift"] = sa.stripe_shift;
+    if (sa.direction == ipsec::Direction::Outbound) row["peer_window"] = sa.peer_window;
+  }
   if (sa.direction == ipsec::Direction::Inbound) {
     row["replay_window"] = sa.replay_window;
     return row;
@@ -117,7 +128,11 @@ Json render_policy(const ipsec::Policy& policy, const std::vector<ipsec::SaParam
               {"local_ports", range(selector.local_ports)},
               {"remote_ports", range(selector.remote_ports)}};
   if (policy.action != ipsec::PolicyAction::Protect) return row;
-  if (policy.out_sa != ipsec::Policy::kNoSa) row["out_sa"] = sas[policy.out_sa].name;
+  if (policy.out_sa != ipsec::Policy::kNoSa) {
+    row["out_sa"] = sas[policy.out_sa].name;
+    if (sas[policy.out_sa].mode == ipsec::SaMode::Packet)
+      row["dispatch"] = name_of(policy.dispatch);
+  }
   row["in_sas"] = Json::array();
   for (const auto position : policy.in_sas) row["in_sas"].push_back(sas[position].name);
   return row;

@@ -3,6 +3,7 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <vector>
 
@@ -59,6 +60,40 @@ void read_cpu(Group& group, const std::vector<std::uint16_t>& cpus, std::uint16_
     group.error("cpu", "CPU " + std::to_string(out) + " is not there or not ours to use",
                 cpu_list(cpus));
   }
+}
+
+void read_role(Group& group, dataplane::WorkerConfig& worker) {
+  constexpr std::array<std::string_view, 3> kRoles = {"both", "rx_tx", "crypto"};
+  std::size_t role = 0;
+  if (group.word("role", kRoles, role)) worker.role = static_cast<dataplane::WorkerRole>(role);
+  group.number("share", 1, 100, worker.share);
+  if (!worker.encrypts() && group.find("share") != nullptr) {
+    group.error("share", "a worker that only receives and sends owns no buckets", "leave it out");
+  }
+}
+
+void check_roles(Group& root, const Draft& draft) {
+  const auto& workers = draft.config.dataplane.workers;
+  if (workers.empty() || !root.good("workers")) return;
+  const auto count = [&](bool (dataplane::WorkerConfig::*does)() const noexcept) {
+    return std::count_if(workers.begin(), workers.end(),
+                         [&](const auto& worker) { return (worker.*does)(); });
+  };
+  if (count(&dataplane::WorkerConfig::receives) == 0) {
+    root.error("workers", "no worker receives and sends", "one with role \"both\" or \"rx_tx\"");
+  }
+  if (count(&dataplane::WorkerConfig::encrypts) == 0) {
+    root.error("workers", "no worker encrypts", "one with role \"both\" or \"crypto\"");
+  }
+}
+
+void read_rebalance(Group& root, Draft& draft) {
+  auto found = root.group("rebalance");
+  if (!found) return;
+  auto& rebalance = draft.config.dataplane.rebalance;
+  found->boolean("enabled", rebalance.enabled);
+  found->number("elephant_percent", 1, 100, rebalance.elephant_percent);
+  found->finish();
 }
 
 struct LimitRow {
@@ -185,17 +220,20 @@ void read_threads(Group& root, Draft& draft, const std::vector<std::uint16_t>& c
     sleep->number("sleep_us", 1, 1000, plane.idle_sleep.sleep_us);
     sleep->finish();
   }
+  read_rebalance(root, draft);
   root.require("workers", "a list of 1..16 groups { cpu = N; }");
   draft.workers = root.groups("workers");
   for (auto& group : draft.workers) {
     auto& worker = plane.workers.emplace_back();
     if (group.require("cpu", cpu_list(cpus))) read_cpu(group, cpus, worker.cpu);
+    read_role(group, worker);
     group.finish();
   }
   if (root.has("workers") && root.good("workers") &&
       (plane.workers.empty() || plane.workers.size() > base::kMaxWorkers)) {
     root.error("workers", std::to_string(plane.workers.size()) + " workers", "1..16");
   }
+  check_roles(root, draft);
   warn_shared_cpus(draft);
 }
 

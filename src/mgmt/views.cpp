@@ -6,6 +6,7 @@
 #include <map>
 #include <string_view>
 
+#include "config_names.hpp"
 #include "phalanx/control/host_counters.hpp"
 #include "phalanx/dataplane/drop_reason.hpp"
 
@@ -112,6 +113,9 @@ Row worker_row(const dataplane::WorkerCounters& counters, std::size_t index) {
              {"fragments", counters.fragments.get()},
              {"held", counters.held.get()},
              {"in_crypto", counters.in_crypto.get()},
+             {"in_lanes", counters.in_lanes.get()},
+             {"lane_served", counters.lane_served.get()},
+             {"lane_late", counters.lane_late.get()},
              {"hold_released", counters.hold_released.get()},
              {"flow_misses", counters.flow_misses.get()},
              {"polls", counters.polls.get()},
@@ -146,7 +150,8 @@ std::uint64_t errors_of(const Sa& sa) {
   return count;
 }
 
-Row sa_row(const Config& config, const ipsec::SaStore& sas, std::size_t i) {
+Row sa_row(const Config& config, const Dataplane& dataplane, std::size_t i) {
+  const auto& sas = *dataplane.tables().sas;
   const auto& params = config.sas[i];
   const auto index = static_cast<std::uint32_t>(i);
   const auto* in = sas.inbound(index);
@@ -157,7 +162,8 @@ Row sa_row(const Config& config, const ipsec::SaStore& sas, std::size_t i) {
           {"local", net::to_string(params.local)},
           {"remote", net::to_string(params.remote)},
           {"algorithm", text(ipsec::info(params.algorithm).name)},
-          {"esn", std::uint64_t{params.esn ? 1U : 0U}}};
+          {"esn", std::uint64_t{params.esn ? 1U : 0U}},
+          {"mode", text(name_of(params.mode))}};
   const auto add = [&row](const char* name, std::uint64_t value) { row.emplace_back(name, value); };
   using Verdict = ipsec::EspVerdict;
   if (in != nullptr) {
@@ -170,7 +176,7 @@ Row sa_row(const Config& config, const ipsec::SaStore& sas, std::size_t i) {
     add("replay", in->errors(Verdict::ReplayDuplicate) + in->errors(Verdict::ReplayTooOld));
     add("auth_failed", in->errors(Verdict::AuthFailed));
     add("bucket", in->bucket().value());
-    add("worker", in->worker().value());
+    add("worker", dataplane.owner(in->bucket()).value());
   } else {
     add("packets", out->packets());
     add("bytes", out->bytes());
@@ -179,7 +185,7 @@ Row sa_row(const Config& config, const ipsec::SaStore& sas, std::size_t i) {
     add("inner_mtu", out->inner_mtu());
     add("errors", errors_of(*out));
     add("bucket", out->bucket().value());
-    add("worker", out->worker().value());
+    add("worker", dataplane.owner(out->bucket()).value());
   }
   return row;
 }
@@ -262,14 +268,49 @@ Page list_buckets(const Dataplane& dataplane, std::size_t offset, std::size_t li
     for (std::size_t worker = 0; worker < dataplane.num_workers(); ++worker) {
       clear += dataplane.worker(worker).counters().clear_bucket_packets[i].get();
     }
-    return Row{{"bucket", std::uint64_t{i}},
-               {"worker", std::uint64_t{i % dataplane.num_workers()}},
-               {"sas", sums[i].sas},
-               {"esp_in_packets", sums[i].in_packets},
-               {"esp_in_bytes", sums[i].in_bytes},
-               {"esp_out_packets", sums[i].out_packets},
-               {"esp_out_bytes", sums[i].out_bytes},
-               {"clear_packets", clear}};
+    return Row{
+        {"bucket", std::uint64_t{i}},
+        {"worker",
+         std::uint64_t{dataplane.owner(base::BucketIndex(static_cast<std::uint8_t>(i))).value()}},
+        {"sas", sums[i].sas},
+        {"esp_in_packets", sums[i].in_packets},
+        {"esp_in_bytes", sums[i].in_bytes},
+        {"esp_out_packets", sums[i].out_packets},
+        {"esp_out_bytes", sums[i].out_bytes},
+        {"clear_packets", clear}};
+  });
+}
+
+// Elephants are SAs in session mode that fill the configured share of a worker.
+Page list_elephants(const Config& config, const Dataplane& dataplane, control::ControlLoop& loop,
+                    std::size_t offset, std::size_t limit) {
+  std::vector<control::Elephant> elephants;
+  if (!loop.call([&] { elephants = loop.load().elephants(); })) return {};
+  return page_of(elephants.size(), offset, limit, [&](std::size_t i) {
+    const auto& sas = *dataplane.tables().sas;
+    const auto index = elephants[i].sa;
+    const auto bucket = sas.inbound(index) != nullptr ? sas.inbound(index)->bucket()
+                                                      : sas.outbound(index)->bucket();
+    return Row{{"sa", config.sas[index].name},
+               {"worker", std::uint64_t{dataplane.owner(bucket).value()}},
+               {"percent", std::uint64_t{elephants[i].percent}}};
+  });
+}
+
+Page list_load(const Config& config, const Dataplane& dataplane, control::ControlLoop& loop,
+               std::size_t offset, std::size_t limit) {
+  control::LoadSample sample;
+  if (!loop.call([&] { sample = loop.load().sample(); })) return {};
+  return page_of(sample.workers.size(), offset, limit, [&](std::size_t i) {
+    const auto buckets = std::count(sample.owner.begin(), sample.owner.end(), i);
+    const auto& counters = dataplane.worker(i).counters();
+    return Row{{"worker", std::uint64_t{i}},
+               {"role", text(name_of(config.dataplane.workers[i].role))},
+               {"buckets", static_cast<std::uint64_t>(buckets)},
+               {"busy_percent", static_cast<std::uint64_t>(sample.workers[i].busy * 100)},
+               {"lane_served", counters.lane_served.get()},
+               {"lane_late", counters.lane_late.get()},
+               {"moves", counters.moves.get()}};
   });
 }
 
@@ -316,7 +357,7 @@ std::vector<View> make_views(const Config& config, const Dataplane& dataplane,
       {"sa", "Security associations.",
        [&config, &dataplane](Size offset, Size limit) {
          return page_of(config.sas.size(), offset, limit,
-                        [&](Size i) { return sa_row(config, *dataplane.tables().sas, i); });
+                        [&](Size i) { return sa_row(config, dataplane, i); });
        }},
       {"policies", "Security policies, in order of matching.",
        [&config](Size offset, Size limit) { return list_policies(config, offset, limit); }},
@@ -328,6 +369,14 @@ std::vector<View> make_views(const Config& config, const Dataplane& dataplane,
        }},
       {"buckets", "Distribution buckets with their traffic.",
        [&dataplane](Size offset, Size limit) { return list_buckets(dataplane, offset, limit); }},
+      {"load", "Workers with their buckets and how busy they are.",
+       [&config, &dataplane, &loop](Size offset, Size limit) {
+         return list_load(config, dataplane, loop, offset, limit);
+       }},
+      {"elephants", "SAs that fill a worker.",
+       [&config, &dataplane, &loop](Size offset, Size limit) {
+         return list_elephants(config, dataplane, loop, offset, limit);
+       }},
       {"control", "Counters of the control thread.",
        [&dataplane, &loop](Size offset, Size limit) {
          return list_control(dataplane, loop, offset, limit);

@@ -39,6 +39,10 @@ bool set(Plan& plan, std::string_view name, std::string_view value) {
   if (name == "buffers") return set_number(plan.buffers, value, 32, 65536);
   if (name == "rounds") return set_number(plan.rounds, value, 1, 1'000'000);
   if (name == "warmup") return set_number(plan.warmup, value, 1, 10'000);
+  if (name == "flush") {
+    plan.flush = value == "1";
+    return value == "0" || value == "1";
+  }
   if (name == "check") {
     plan.check = value == "1";
     return value == "0" || value == "1";

@@ -25,6 +25,7 @@ struct Plan {
   std::uint32_t buffers = 1024;    // packets a round, 32..65 536
   std::uint32_t rounds = 100;      // timed rounds
   std::uint32_t warmup = 5;        // rounds before them; their packets are opened and compared
+  bool flush = false;              // packets begin in memory, as after DMA, not in our cache
   bool check = true;               // false: what comes out is not a finished packet (floor, limit)
   std::string result;              // file for the figures; "-" is standard output
 };

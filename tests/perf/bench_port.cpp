@@ -9,6 +9,7 @@
 // buffers of the program's own pool, then hands them out in bursts. Time runs from the first packet
 // handed out to the last one seen at the transmitting port; preparing is outside.
 #include <dlfcn.h>
+#include <emmintrin.h>
 #include <fcntl.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -39,7 +41,9 @@ constexpr std::uint32_t kMaxFailedWarmups = 50;
   std::_Exit(3);
 }
 
-// All of it belongs to the one thread that polls both ports, once they run.
+// receive() belongs to the one thread that polls the source's first queue: a single SA is a single
+// flow, and a device puts it into one queue. transmit() may be called by any worker; between rounds
+// only receive() runs.
 class Rounds {
  public:
   Rounds(const Plan& plan, int result) : plan_(plan), result_(result) {}
@@ -71,20 +75,39 @@ class Rounds {
 
   std::uint16_t transmit(rte_mbuf** packets, std::uint16_t count) {
     std::uint32_t ours = 0;
-    for (std::uint16_t i = 0; i < count; ++i) ours += packets[i]->hash.fdir.hi == cookie_ ? 1 : 0;
     if (checking()) [[unlikely]]
       check(packets, count);
-    // What the program sends for itself later must not count as a packet of this round.
-    for (std::uint16_t i = 0; i < count; ++i) packets[i]->hash.fdir.hi = 0;
+    for (std::uint16_t i = 0; i < count; ++i) {
+      if (packets[i]->hash.fdir.hi != cookie_) continue;
+      ++ours;
+      watch_order(packets[i]->vlan_tci_outer);
+      // What the program sends for itself later must not count as a packet of this round.
+      packets[i]->hash.fdir.hi = 0;
+    }
     rte_pktmbuf_free_bulk(packets, count);
-    seen_ += ours;
-    if (seen_ == plan_.buffers && ours != 0) last_seen_ = rte_rdtsc();
+    if (ours == 0) return count;
+    last_seen_.store(rte_rdtsc(), std::memory_order_relaxed);
+    seen_.fetch_add(ours, std::memory_order_release);
     return count;
   }
 
  private:
   [[nodiscard]] bool checking() const noexcept {
     return plan_.check && rounds_done_ < plan_.warmup;
+  }
+
+  // How far behind the newest packet one leaves that should have left before it. Packets of one SA
+  // leave by one worker at a time.
+  void watch_order(std::uint16_t packet) {
+    const auto ahead = static_cast<std::int16_t>(packet - newest_.load(std::memory_order_relaxed));
+    if (ahead >= 0) {
+      newest_.store(packet, std::memory_order_relaxed);
+      return;
+    }
+    reordered_.fetch_add(1, std::memory_order_relaxed);
+    if (-ahead > latest_.load(std::memory_order_relaxed)) {
+      latest_.store(-ahead, std::memory_order_relaxed);
+    }
   }
 
   void check(rte_mbuf** packets, std::uint16_t count) {
@@ -111,12 +134,23 @@ class Rounds {
       traffic_->write_frame(i, rte_pktmbuf_mtod(buffers_[i], std::uint8_t*));
     }
     if (plan_.direction == ipsec::Direction::Inbound) traffic_->seal();
+    if (plan_.flush) flush_frames();
     // Not 0, which is what a buffer carries that is not ours.
     cookie_ = 0x8000'0000U | ++rounds_begun_;
-    seen_ = 0;
-    last_seen_ = 0;
+    seen_.store(0, std::memory_order_relaxed);
+    newest_.store(0, std::memory_order_relaxed);
     first_served_ = rte_rdtsc();
     return true;
+  }
+
+  // A device writes packets into memory, and no core has them. What this thread has just written
+  // would otherwise be close to it and far from other workers.
+  void flush_frames() {
+    for (auto* buffer : buffers_) {
+      const auto* frame = rte_pktmbuf_mtod(buffer, const std::uint8_t*);
+      for (std::uint32_t at = 0; at < traffic_->frame_bytes(); at += 64) _mm_clflush(frame + at);
+    }
+    _mm_mfence();
   }
 
   // The buffer as a driver would fill it in: its header is in the cache afterwards.
@@ -129,23 +163,26 @@ class Rounds {
     mbuf->pkt_len = traffic_->frame_bytes();
     mbuf->hash.fdir.lo = traffic_->sa_of(packet);
     mbuf->hash.fdir.hi = cookie_;
+    // A field that nobody reads without the flag that says so: which packet of the round it is.
+    mbuf->vlan_tci_outer = static_cast<std::uint16_t>(packet);
     return mbuf;
   }
 
   // True when another round may begin.
   bool end_round() {
-    const bool whole = seen_ == plan_.buffers;
+    const auto seen = seen_.load(std::memory_order_acquire);
+    const bool whole = seen == plan_.buffers;
     if (!whole && rte_rdtsc() - all_served_ < patience_) return false;
     served_ = 0;
     const bool warm = rounds_done_ >= plan_.warmup;
     if (!whole) {
-      lost_ += plan_.buffers - seen_;
+      lost_ += plan_.buffers - seen;
       ++(warm ? lost_rounds_ : failed_warmups_);
       if (failed_warmups_ > kMaxFailedWarmups) give_up("packets go in and do not come out");
       if (lost_rounds_ > plan_.rounds) give_up("more rounds lose packets than do not");
       return true;
     }
-    if (warm) times_.push_back(last_seen_ - first_served_);
+    if (warm) times_.push_back(last_seen_.load(std::memory_order_relaxed) - first_served_);
     if (++rounds_done_ < plan_.warmup + plan_.rounds) return true;
     finished_ = true;
     served_ = plan_.buffers;
@@ -165,10 +202,11 @@ class Rounds {
     const int length = std::snprintf(
         text.data(), text.size(),
         "{\"ns_median\": %.2f, \"ns_min\": %.2f, \"ns_p10\": %.2f, \"ns_p90\": %.2f, "
-        "\"rounds\": %u, \"lost_rounds\": %u, \"lost_packets\": %llu, \"checked_packets\": %llu}\n",
+        "\"rounds\": %u, \"lost_rounds\": %u, \"lost_packets\": %llu, \"checked_packets\": %llu, "
+        "\"reordered_packets\": %u, \"latest_packet\": %d}\n",
         nanoseconds(500), nanoseconds(0), nanoseconds(100), nanoseconds(900), plan_.rounds,
         lost_rounds_, static_cast<unsigned long long>(lost_),
-        static_cast<unsigned long long>(checked_));
+        static_cast<unsigned long long>(checked_), reordered_.load(), latest_.load());
     if (length <= 0 || ::write(result_, text.data(), static_cast<std::size_t>(length)) != length) {
       give_up("cannot write the result");
     }
@@ -184,7 +222,6 @@ class Rounds {
   std::vector<std::uint64_t> times_;
 
   std::uint32_t served_ = 0;
-  std::uint32_t seen_ = 0;
   std::uint32_t cookie_ = 0;
   std::uint32_t rounds_begun_ = 0;
   std::uint32_t rounds_done_ = 0;
@@ -195,20 +232,27 @@ class Rounds {
   std::uint64_t checked_ = 0;
   std::uint64_t first_served_ = 0;
   std::uint64_t all_served_ = 0;
-  std::uint64_t last_seen_ = 0;
   std::uint64_t last_failure_ = 0;
   std::uint64_t patience_ = 0;
   bool finished_ = false;
+  // writer: whoever transmits
+  alignas(64) std::atomic<std::uint32_t> seen_{0};
+  std::atomic<std::uint64_t> last_seen_{0};
+  std::atomic<std::uint16_t> newest_{0};
+  std::atomic<std::uint32_t> reordered_{0};
+  std::atomic<int> latest_{0};
 };
 
 struct Hooks {
   std::unique_ptr<Rounds> rounds;
+  const void* source_queue = nullptr;
   rte_mempool* pool = nullptr;
   std::uint32_t started = 0;
 };
 Hooks hooks;
 
-std::uint16_t receive_from_source(void*, rte_mbuf** packets, std::uint16_t wanted) {
+std::uint16_t receive_from_source(void* queue, rte_mbuf** packets, std::uint16_t wanted) {
+  if (queue != hooks.source_queue) return 0;
   return hooks.rounds->receive(packets, wanted);
 }
 std::uint16_t receive_nothing(void*, rte_mbuf**, std::uint16_t) {
@@ -251,6 +295,7 @@ void take_over() {
   hooks.rounds->start(hooks.pool, outbound ? inside : outside);
   auto& source = rte_eth_fp_ops[outbound ? inside : outside];
   auto& sink = rte_eth_fp_ops[outbound ? outside : inside];
+  hooks.source_queue = source.rxq.data[0];
   source.tx_pkt_burst = sink.tx_pkt_burst = transmit;
   sink.rx_pkt_burst = receive_nothing;
   source.rx_pkt_burst = receive_from_source;

@@ -139,8 +139,14 @@ def check_case(case, sizes):
     return problem, pinger.sent - pinger.answered
 
 
-def gateway_config(lab, folder, cases):
-    config = config_writer.GatewayConfig(f"{lab.prefix}-gw", folder)
+# In packet mode the peer's window of 64 packets is the smallest that stripes of 8 may have.
+PACKET_MODE = {"mode": "packet", "stripe_shift": 3}
+PEER_WINDOW = 64
+
+
+def gateway_config(lab, folder, cases, workers, packet_mode):
+    config = config_writer.GatewayConfig(f"{lab.prefix}-gw", folder, workers)
+    more = PACKET_MODE if packet_mode else {}
     bits = uml_cases.PUBLIC_PREFIX
     config.port("private", "net_af_packet0,iface=priv0", "private",
                 [f"{uml_cases.PRIVATE_GATEWAY[f]}/{bits[f]}" for f in (4, 6)], mtu=uml_cases.MTU)
@@ -151,8 +157,8 @@ def gateway_config(lab, folder, cases):
         config.route(net, uml_cases.PRIVATE_HOST[family])
     for case in cases:
         width = 32 if case.inner == 4 else 128
-        config.outbound(case.to_peer)
-        config.inbound(case.to_gateway)
+        config.outbound(case.to_peer, **more, **({"peer_window": PEER_WINDOW} if more else {}))
+        config.inbound(case.to_gateway, **more)
         config.protect(f"case{case.index}", f"{case.host_address}/{width}",
                        f"{case.peer_address}/{width}", case.to_peer, [case.to_gateway])
     return config
@@ -176,13 +182,25 @@ def build(lab, cases):
     return gateway, host
 
 
-def run(folder, cases, sizes):
-    results = checks.Checks("uml")
+def peer_late_drops(case):
+    """Packets that the peer refused because their number was seen or left of its window."""
+    connection = http.client.HTTPConnection(case.peer_address, uml.HTTP_PORT, timeout=30,
+                                            source_address=(case.host_address, 0))
+    try:
+        connection.request("GET", "/file/proc/net/xfrm_stat")
+        lines = connection.getresponse().read().decode().splitlines()
+    finally:
+        connection.close()
+    return int(dict(line.split() for line in lines)["XfrmInStateSeqError"])
+
+
+def run(folder, cases, sizes, workers, packet_mode):
+    results = checks.Checks("uml packet mode" if packet_mode else "uml")
     with netns.Lab("plx") as lab:
         gateway, host = build(lab, cases)
         peer = uml.Peer(lab, gateway, "uml0", uml_cases.peer_commands(cases), uml_cases.PEER_MAC,
                         uml_cases.MTU)
-        config = gateway_config(lab, folder, cases)
+        config = gateway_config(lab, folder, cases, workers, packet_mode)
         pathlib.Path(config.state_dir).mkdir(mode=0o700, parents=True)
         running = daemon.Daemon(config, folder, True, gateway)
         try:
@@ -195,6 +213,8 @@ def run(folder, cases, sizes):
                 for case, (problem, lost) in zip(cases, outcomes):
                     results.add(case.name, problem)
                     results.lost += lost
+            late = peer_late_drops(cases[0])
+            results.add("no packet is late for the peer's window", late or None)
             totals = counters.wait_quiet(running, 1)
             # Not forwardable: what a kernel sends to multicast groups of its link.
             results.add(f"gateway balances, drops {totals.drops}",
@@ -210,6 +230,8 @@ def run(folder, cases, sizes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="1 to 64 bytes and every 97th size")
+    parser.add_argument("--packet-mode", action="store_true",
+                        help="every SA spread over two workers")
     parser.add_argument("words", nargs="*", help="only cases whose name contains one of these")
     options = parser.parse_args()
     netns.require_root_and("ip", "ethtool", "linux.uml")
@@ -219,7 +241,8 @@ def main():
     if options.quick:
         sizes = [size for size in sizes if size <= 64 or size % 97 == 0 or size == LARGEST_PING]
     folder = tempfile.mkdtemp(prefix="plx-matrix-")
-    status = run(folder, cases, sizes).summary()
+    workers = 2 if options.packet_mode else 1
+    status = run(folder, cases, sizes, workers, options.packet_mode).summary()
     if status == 0:
         shutil.rmtree(folder)
     else:

@@ -109,6 +109,8 @@ ipsec::SaParams make_params(const TunnelOptions& options, ipsec::Direction direc
   params.auth_key = base::Secret(std::as_bytes(std::span(reference.auth_key)));
   params.esn = options.esn;
   params.replay_window = options.window;
+  params.mode = options.mode;
+  params.stripe_shift = options.stripe_shift;
   params.df = options.df;
   params.copy_dscp = options.copy_dscp;
   params.outer_dscp = options.outer_dscp;

@@ -52,6 +52,8 @@ struct TunnelOptions {
   bool esn = false;
   bool outer_v6 = false;
   std::uint32_t window = 64;
+  ipsec::SaMode mode = ipsec::SaMode::Session;
+  std::uint8_t stripe_shift = ipsec::kDefaultStripeShift;
   std::uint64_t first_outbound = 1;
   std::uint64_t floor = 1;
   std::uint64_t lease_limit = ~std::uint64_t{0};

@@ -21,6 +21,7 @@ class Totals:
     fragments: int
     held: int
     in_crypto: int
+    in_lanes: int
     rx_no_buffer: int  # read by a device that had no buffer for them; not in rx
     drops: dict
 
@@ -33,7 +34,7 @@ class Totals:
         """Packets that came in and are accounted for nowhere; 0 once the workers are quiet."""
         return (self.rx + self.from_control + self.from_peer + self.fragments - self.tx -
                 self.to_control - self.to_peer - self.fragmented - self.dropped - self.held -
-                self.in_crypto)
+                self.in_crypto - self.in_lanes)
 
 
 def rows_of(daemon, view):

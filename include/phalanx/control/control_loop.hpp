@@ -15,6 +15,7 @@
 #include "phalanx/control/dataplane_io.hpp"
 #include "phalanx/control/host_stack.hpp"
 #include "phalanx/control/lease_service.hpp"
+#include "phalanx/control/load_watch.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
 
 namespace phalanx::control {
@@ -55,6 +56,11 @@ class ControlLoop {
   // Control thread, so only inside call() for others.
   [[nodiscard]] const HostStack& host() const noexcept { return *host_; }
   [[nodiscard]] const DataplaneIo& io() const noexcept { return io_; }
+  [[nodiscard]] const LoadWatch& load() const noexcept { return *load_; }
+  // Gives a bucket to another worker; see Dataplane::move_buckets().
+  [[nodiscard]] bool move_bucket(const dataplane::BucketMove& move) {
+    return dataplane_.move_buckets({&move, 1});
+  }
   // Longest pause between two rounds so far.
   [[nodiscard]] base::Duration longest_stall() const noexcept { return longest_stall_; }
 
@@ -74,6 +80,7 @@ class ControlLoop {
   DataplaneIo io_;
   std::unique_ptr<HostStack> host_;
   std::unique_ptr<CaptureSession> capture_;
+  std::unique_ptr<LoadWatch> load_;
   std::uint64_t seen_limits_ = 0;  // that the lease service has published
   std::vector<bool> link_up_;
   base::TimePoint next_link_check_{};

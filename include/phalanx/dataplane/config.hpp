@@ -41,8 +41,23 @@ struct NeighborConfig {
   net::MacAddress mac;
 };
 
+// What a worker does. RxTx: receives, classifies, sends; owns no bucket. Crypto: owns buckets, and
+// gets every packet from another worker.
+enum class WorkerRole : std::uint8_t { Both, RxTx, Crypto };
+
 struct WorkerConfig {
   std::uint16_t cpu = 0;  // several workers, and the control thread, may share one CPU
+  WorkerRole role = WorkerRole::Both;
+  std::uint8_t share = 100;  // of the buckets at start, beside the other workers' shares; 1..100
+
+  [[nodiscard]] bool receives() const noexcept { return role != WorkerRole::Crypto; }
+  [[nodiscard]] bool encrypts() const noexcept { return role != WorkerRole::RxTx; }
+};
+
+// Moving buckets between workers by the load that is measured.
+struct RebalanceConfig {
+  bool enabled = true;
+  std::uint8_t elephant_percent = 50;  // of a worker's time that one SA takes: reported; 1..100
 };
 
 struct IdleSleep {
@@ -70,6 +85,7 @@ struct Config {
   std::vector<WorkerConfig> workers;
   std::uint16_t control_cpu = 0;
   IdleSleep idle_sleep;
+  RebalanceConfig rebalance;
   Limits limits;
   // RFC 4301 5.1.1: whether senders behind a private port hear by ICMP that policy discards their
   // packets.

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -84,13 +85,23 @@ class Dataplane {
   // Held packets get another try; after leases were published.
   void announce_leases() noexcept;
 
+  // The clock that WorkerCounters::busy_cycles counts.
+  [[nodiscard]] static std::uint64_t cycles() noexcept;
+  // Control thread: gives buckets to other workers, while they run. False: the move before is still
+  // under way, or a worker that is named owns none by its role.
+  [[nodiscard]] bool move_buckets(std::span<const BucketMove> moves);
+  // Any thread. Before a move has settled, the new owner.
+  [[nodiscard]] base::WorkerIndex owner(base::BucketIndex bucket) const noexcept {
+    return base::WorkerIndex(owners_[bucket.value()].load(std::memory_order_relaxed));
+  }
+
  private:
   struct Link {
     std::optional<dpdk::PacketRing> to_control;
     std::optional<dpdk::PacketRing> from_control;
     std::optional<dpdk::PacketRing> to_capture;
     std::optional<RaiseRing> raises;
-    std::vector<std::optional<dpdk::PacketRing>> to_peers;  // by worker
+    std::vector<std::unique_ptr<PeerLink>> to_peers;  // by worker
     std::unique_ptr<Worker> worker;
     Dataplane* owner = nullptr;
     unsigned lcore = 0;
@@ -104,6 +115,7 @@ class Dataplane {
   base::Result<base::Ok, std::string> open_devices();
   void fill_ports();
   base::Result<base::Ok, std::string> make_queues();
+  void show_owners() noexcept;
   base::Result<base::Ok, std::string> make_worker(std::size_t index, std::uint64_t flow_seed);
   static int run_worker(void* link) noexcept;
 
@@ -118,6 +130,11 @@ class Dataplane {
   std::vector<std::string> device_names_;
   CaptureSwitch capture_;
   Tables tables_;
+  // The table that workers use, and the one before, which a worker may still look at.
+  std::unique_ptr<BucketTable> buckets_;
+  std::unique_ptr<BucketTable> old_buckets_;
+  std::array<std::atomic<std::uint8_t>, base::kNumBuckets>
+      owners_{};  // of buckets_, for any thread
   std::vector<Link> links_;
   std::atomic<bool> stop_{false};
   bool running_ = false;

@@ -36,6 +36,10 @@ struct FlowVerdict {
   FlowAction action = FlowAction::Drop;
   DropReason drop = DropReason::PolicyNone;  // Drop
   base::BucketIndex bucket;
+  // Protect by an SA in packet mode: 1 + the worker that encrypts this flow, or one of these.
+  static constexpr std::uint8_t kShortestLane = 0;  // for each run the one with the fewest waiting
+  static constexpr std::uint8_t kNextLane = 0xff;   // for each run the next in turn
+  std::uint8_t lane = kShortestLane;
 };
 
 // Per-worker cache of policy decisions: one line an entry, four entries a set. The SPD is fixed

@@ -22,6 +22,8 @@ enum class PacketTask : std::uint8_t {
   Encrypt,        // worker to worker: clear packet at l3_offset, for out_sa
   Decrypt,        // worker to worker: ESP header at l4_offset, for in_sa
   Transmit,       // by `port`: a whole untagged Ethernet frame (from the control thread)
+  EncryptHeld,    // worker to worker: the same, waited for the lease of out_sa already
+  Deliver,        // worker to worker: decrypted packet that waits for the lease of in_sa
   TransmitReady,  // worker to worker, by `port`: a frame with its tag
   SendAdjacent,   // to `adjacency`, if it still leads to next_hop on `port`: IP packet at offset 0
   Route,          // our own IP packet at offset 0: SPD and routing decide
@@ -56,6 +58,8 @@ struct PacketMeta {
   // Route: the port where the packet that this one is about came in clear; it may go back there in
   // clear. kNoPort: it may leave by a public port only encrypted.
   std::uint8_t clear_port = kNoPort;
+  // Encrypt: see FlowVerdict::lane.
+  std::uint8_t lane = 0;
 
   static constexpr std::uint8_t kNoPort = 0xff;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "phalanx/dataplane/adjacency.hpp"
+#include "phalanx/dataplane/bucket_handover.hpp"
 #include "phalanx/dataplane/config.hpp"
 #include "phalanx/dataplane/counters.hpp"
 #include "phalanx/dataplane/distribution.hpp"
@@ -92,7 +93,8 @@ struct FixedNeighbor {
 };
 
 // Everything that workers read and the control thread owns. Built before the workers start; after
-// that only adjacencies, hosts, leases and the capture filter change, each by its own rules.
+// that only adjacencies, hosts, leases, owners of buckets and the capture filter change, each by
+// its own rules.
 struct Tables {
   std::vector<Port> ports;
   std::vector<DeviceMap> devices;
@@ -109,6 +111,7 @@ struct Tables {
   std::vector<FixedNeighbor> fixed_neighbors;  // by adjacency index
   // Raised by the control thread after it has published leases: held packets get another try.
   std::atomic<std::uint64_t> lease_version{0};
+  HandoverBoard handover;  // which worker owns which bucket
 };
 
 }  // namespace phalanx::dataplane

@@ -6,13 +6,17 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "phalanx/base/clock.hpp"
+#include "phalanx/base/spsc_ring.hpp"
+#include "phalanx/dataplane/bucket_handover.hpp"
 #include "phalanx/dataplane/capture_filter.hpp"
 #include "phalanx/dataplane/config.hpp"
 #include "phalanx/dataplane/counters.hpp"
+#include "phalanx/dataplane/egress_order.hpp"
 #include "phalanx/dataplane/flow_cache.hpp"
 #include "phalanx/dataplane/hold_queue.hpp"
 #include "phalanx/dataplane/packet_meta.hpp"
@@ -66,6 +70,17 @@ class RaiseRing {
   std::unique_ptr<rte_ring, Free> ring_;
 };
 
+// Packets from one worker to another, to be finished there.
+using PeerRing = base::SpscRing<rte_mbuf*>;
+inline constexpr std::uint32_t kPeerRingSlots = 2048;
+
+// All queues from one worker to another.
+struct PeerLink {
+  PeerRing packets{kPeerRingSlots};
+  PacketLane inbound;   // packet mode: to be decrypted
+  PacketLane outbound;  // packet mode: to be encrypted
+};
+
 // What one worker is given when it is made.
 struct WorkerSetup {
   base::WorkerIndex index;
@@ -81,8 +96,9 @@ struct WorkerSetup {
   dpdk::PacketRing* from_control = nullptr;
   dpdk::PacketRing* to_capture = nullptr;
   RaiseRing* raises = nullptr;
-  std::vector<dpdk::PacketRing*> to_peers;  // by worker; nullptr for itself
-  std::vector<dpdk::PacketRing*> from_peers;
+  std::vector<PeerLink*> to_peers;  // by worker; nullptr for itself
+  std::vector<PeerLink*> from_peers;
+  std::uint16_t encrypts = 0;  // workers that take packets to encrypt, a bit each
   Limits limits;
   IdleSleep idle_sleep;
   bool tell_discarded = false;  // as Config's
@@ -109,7 +125,9 @@ class Worker {
   void run(const std::atomic<bool>& stop) noexcept;
   // One iteration; how many packets it found.
   unsigned poll() noexcept;
-  void drain() noexcept;
+  // Finishes what is here without receiving; how many packets that were. Other workers may hand on
+  // more: once all have ended, until none finds any.
+  unsigned drain() noexcept;
 
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
 
@@ -203,7 +221,7 @@ class Worker {
                    std::uint16_t ether_type) noexcept;
   void classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view) noexcept;
   void push_esp(rte_mbuf* packet, std::uint8_t* esp, std::uint32_t length,
-                std::uint8_t traffic_class) noexcept;
+                std::uint8_t traffic_class, std::uint8_t place = 0) noexcept;
   static void read_clear(ClearPacket& clear, rte_mbuf* packet, std::uint8_t* l3,
                          const net::IpView& view, ClearOrigin from) noexcept;
   void push_clear(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view,
@@ -237,9 +255,10 @@ class Worker {
   // stage_clear.cpp
   void process_clear() noexcept;
   void apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept;
-  void protect(ClearPacket& clear, ipsec::OutboundSa& sa) noexcept;
+  // lane: see FlowVerdict. handed: another worker gave it to us, as the owner of the SA's bucket.
+  void protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lane, bool handed) noexcept;
   FlowVerdict decide(const ClearPacket& clear) noexcept;
-  FlowVerdict from_policy(std::uint32_t position, bool inbound) const noexcept;
+  FlowVerdict from_policy(std::uint32_t position, bool inbound) noexcept;
   [[nodiscard]] base::BucketIndex bucket_of(const ClearPacket& clear) const noexcept;
   [[nodiscard]] PacketSide side_of(const ClearOrigin& from) const noexcept {
     if (from.own) return PacketSide::Own;
@@ -248,7 +267,9 @@ class Worker {
   }
 
   // stage_esp.cpp
+  static constexpr std::uint8_t kHanded = 1;  // EspPacket::place: given to us by another worker
   void process_esp_in() noexcept;
+  void decrypt_session() noexcept;
   void process_esp_out() noexcept;
   void collect_crypto() noexcept;
   void finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept;
@@ -284,10 +305,38 @@ class Worker {
   void flush_tx() noexcept;
   void flush_tx(std::size_t port) noexcept;
 
+  // stage_lanes.cpp
+  void dispatch_in() noexcept;
+  void dispatch_out(std::span<ipsec::EspPacket> packets) noexcept;
+  [[nodiscard]] std::uint8_t next_in_turn() noexcept;
+  [[nodiscard]] std::uint8_t shortest_queue() noexcept;
+  [[nodiscard]] std::uint8_t lane_for(const ipsec::Policy& policy) noexcept;
+  [[nodiscard]] std::uint8_t pick_worker(const ipsec::EspPacket& packet) noexcept;
+  void send_run(std::uint8_t worker, std::span<ipsec::EspPacket> run) noexcept;
+  [[nodiscard]] std::uint8_t owner_of(const ipsec::InboundSa& sa,
+                                      ipsec::EspPacket& packet) noexcept;
+  void decrypt_own(std::span<ipsec::EspPacket> packets) noexcept;
+  unsigned serve_lanes() noexcept;
+  unsigned serve(PacketLane& lane, bool inbound) noexcept;
+  unsigned collect_lanes() noexcept;
+  void watch_order(EgressOrder& order, unsigned taken, base::TimePoint& blocked) noexcept;
+  [[nodiscard]] bool may_receive() noexcept;
+
+  // stage_moves.cpp
+  void follow_moves() noexcept;
+  void adopt_table() noexcept;
+  void try_to_drain() noexcept;
+  bool pass_on_held() noexcept;
+  [[nodiscard]] bool pass_on(const HoldQueue::Entry& entry, std::uint8_t owner) noexcept;
+  void take_from_givers() noexcept;
+
   // stage_queues.cpp
   unsigned poll_control() noexcept;
   unsigned poll_peers() noexcept;
+  unsigned poll_peer(PeerLink& link) noexcept;
   void take_task(rte_mbuf* packet) noexcept;
+  void take_encrypt(rte_mbuf* packet, const PacketMeta& meta) noexcept;
+  void take_held(rte_mbuf* packet, const PacketMeta& meta) noexcept;
   void punt(rte_mbuf* packet, PuntReason reason, std::uint8_t port, std::uint16_t l3_offset,
             bool from_tunnel, std::uint16_t mtu = 0) noexcept;
   void punt_neighbor_miss(rte_mbuf* packet, std::uint8_t port, const net::IpAddress& next_hop,
@@ -323,11 +372,30 @@ class Worker {
   List<ipsec::EspPacket> esp_in_;
   std::array<std::uint32_t, kBurst> esp_spis_{};
   List<ipsec::EspPacket> esp_out_;
+  List<ipsec::EspPacket> striped_in_;   // packet mode, as received
+  List<ipsec::EspPacket> striped_out_;  // packet mode, without numbers
   List<ForwardPacket> forward_;
   net::GroundsBurst grounds_;
   std::array<rte_mbuf*, 2 * kBurst> dropped_{};
   unsigned num_dropped_ = 0;
   std::vector<TxBuffer> tx_;  // by port
+
+  // Packet mode and moving buckets.
+  BucketHandover handover_;
+  EgressOrder order_in_;
+  EgressOrder order_out_;
+  // Set when all before the fences is taken: what was given out by then has to leave first.
+  std::optional<std::uint64_t> drain_mark_;
+  base::TimePoint blocked_in_{};  // since when the next run is awaited; zero: not
+  base::TimePoint blocked_out_{};
+  std::uint32_t last_spi_ = 0;  // whose bucket is known from the packet before
+  std::uint32_t last_stripe_ = 0;
+  std::uint8_t last_bucket_ = 0;
+  bool last_known_ = false;
+  std::uint8_t next_worker_ = 0;  // round robin
+  unsigned rx_pauses_ = 0;        // polls without receiving, because lanes are full
+  std::uint64_t last_tsc_ = 0;    // at the end of the last poll
+
   WorkerCounters counters_;
 };
 

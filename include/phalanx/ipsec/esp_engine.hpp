@@ -28,7 +28,8 @@ struct LeaseRaise {
 };
 
 // ESP tunnel mode (RFC 4303) over bursts of packets of many SAs, on intel-ipsec-mb. One per worker,
-// used by its thread only; an SA is worked on by one engine. Combined-mode packets are done when
+// used by its thread only; an SA is worked on by one engine, one in packet mode by all: each engine
+// decrypts what belongs to its worker's buckets. Combined-mode packets are done when
 // the call returns. CBC+HMAC packets may stay in the multi-buffer manager across bursts: they leave
 // with EspVerdict::InFlight, the engine has its own copy of the EspPacket, and collect_*() hands it
 // back with the final verdict, in the order in which they came. The buffer belongs to the engine
@@ -40,7 +41,9 @@ class EspEngine {
   // Most packets in flight and not yet collected, per direction.
   static constexpr std::size_t kMaxPending = 512;
 
-  static base::Result<std::unique_ptr<EspEngine>, EspEngineError> create(Isa isa = Isa::Best);
+  // worker: whose engine it is; says which shard of an SA in packet mode it writes.
+  static base::Result<std::unique_ptr<EspEngine>, EspEngineError> create(
+      Isa isa = Isa::Best, base::WorkerIndex worker = {});
   ~EspEngine();
   EspEngine(const EspEngine&) = delete;
   EspEngine& operator=(const EspEngine&) = delete;
@@ -50,6 +53,14 @@ class EspEngine {
   // when the SAs were asked for (prefetch()) as soon as they were known.
   void encrypt(std::span<EspPacket> packets) noexcept;
   void decrypt(std::span<EspPacket> packets) noexcept;
+
+  // The same for packets of SAs in packet mode only: outbound ones with their number, inbound ones
+  // with their bucket, which this worker owns. Nothing of them is in flight afterwards.
+  void encrypt_shared(std::span<EspPacket> packets) noexcept;
+  void decrypt_shared(std::span<EspPacket> packets) noexcept;
+  // Packet mode, outbound; the SA's owner. Gives the packet the SA's next number, to be encrypted
+  // by any worker. False: the verdict says why (Held: beyond the lease).
+  [[nodiscard]] bool number(EspPacket& packet) noexcept;
 
   // Packets that were in flight and are finished; how many were written to `out`.
   [[nodiscard]] std::size_t collect_encrypted(std::span<EspPacket> out) noexcept;

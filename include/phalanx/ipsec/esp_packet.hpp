@@ -42,19 +42,27 @@ inline constexpr std::size_t kNumEspVerdicts = 18;
 struct EspPacket {
   std::uint8_t* data = nullptr;
   std::uint32_t length = 0;
-  std::uint16_t headroom = 0;  // outbound: writable bytes before data
+  union {
+    std::uint16_t headroom = 0;  // outbound: writable bytes before data
+    std::uint16_t bucket;        // inbound in packet mode: of the packet, 0..255
+  };
   std::uint16_t tailroom = 0;  // outbound: writable bytes after the packet
   union {
     InboundSa* in_sa = nullptr;
     OutboundSa* out_sa;
   };
-  void* cookie = nullptr;          // the caller's (an mbuf); never touched
-  std::uint64_t sequence = 0;      // out: the 64-bit number sent or received
+  void* cookie = nullptr;  // the caller's (an mbuf); never touched
+  union {
+    // Out: the 64-bit number sent or received. Outbound in packet mode: in, from number().
+    std::uint64_t sequence = 0;
+    std::uint64_t place;  // until there is a number: the caller's
+  };
   std::uint8_t family = 4;         // 4 or 6: the inner packet's. Outbound in; inbound out
   std::uint8_t traffic_class = 0;  // outbound in: the inner one; inbound in: the outer one
   EspVerdict verdict = EspVerdict::Done;
   bool dont_fragment = false;  // outbound in: inner DF (IPv6: false)
   std::uint32_t tag = 0;       // the caller's; never touched
 };
+static_assert(sizeof(EspPacket) == 48);
 
 }  // namespace phalanx::ipsec

@@ -9,8 +9,9 @@ namespace phalanx::ipsec {
 
 // Where the lease of one SA and direction meets the packets. The control thread publishes the
 // highest number that may be used and the number at which a raise is due; the worker that owns the
-// SA compares every packet and asks once per publication. Each publication counts, also one of a
-// limit that was published before: a lease that was lowered again must be asked for again.
+// SA (packet mode: each that works on it) compares every packet and asks once per publication. Each
+// publication counts, also one of a limit that was published before: a lease that was lowered again
+// must be asked for again.
 class LeaseGate {
  public:
   // Control thread. Raise: publish after the record is durable. Lower: publish first, wait until
@@ -29,13 +30,18 @@ class LeaseGate {
   [[nodiscard]] bool allows(std::uint64_t number) const noexcept { return number <= limit(); }
   // Owning worker. True once per publication, when `number` has reached the raise mark.
   [[nodiscard]] bool wants_raise(std::uint64_t number) noexcept {
+    return wants_raise(number, asked_version_);
+  }
+  // The same for one of several workers, each with its own `asked_version` (at first ~0).
+  [[nodiscard]] bool wants_raise(std::uint64_t number,
+                                 std::uint32_t& asked_version) const noexcept {
     if (number < raise_at_.load(std::memory_order_relaxed)) [[likely]]
       return false;
     const auto version = version_.load(std::memory_order_acquire);
-    if (asked_version_ == version) return false;
+    if (asked_version == version) return false;
     // The mark may have moved since the first look.
     if (number < raise_at_.load(std::memory_order_relaxed)) return false;
-    asked_version_ = version;
+    asked_version = version;
     return true;
   }
 

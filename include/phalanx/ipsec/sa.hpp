@@ -14,7 +14,9 @@
 #include "phalanx/ipsec/esp_packet.hpp"
 #include "phalanx/ipsec/iv.hpp"
 #include "phalanx/ipsec/lease_gate.hpp"
+#include "phalanx/ipsec/packet_mode.hpp"
 #include "phalanx/ipsec/replay_window.hpp"
+#include "phalanx/ipsec/sa_counter.hpp"
 #include "phalanx/net/ip.hpp"
 
 namespace phalanx::ipsec {
@@ -23,41 +25,23 @@ class SaStore;
 class EspEngine;
 struct EspStages;  // src/ipsec: the burst functions of the engine
 
-// A counter with one writer: no read-modify-write instruction, readable by any thread.
-class SaCounter {
- public:
-  void add(std::uint64_t amount) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-  void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t get() const noexcept {
-    return value_.load(std::memory_order_relaxed);
-  }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
-
-// Packets per verdict, of one SA. Only errors are counted here; success is in the hot line.
-using SaErrorCounters = std::array<SaCounter, kNumEspVerdicts>;
-
-// Run-time state of an outbound SA; owned by SaStore, worked on by one worker (its owner). Two hot
-// cache lines: what each packet changes, and what it only reads.
+// Run-time state of an outbound SA; owned by SaStore, worked on by one worker (its owner: that of
+// the SA's bucket). Two hot cache lines: what each packet changes, and what it only reads. In
+// packet mode the owner gives out the numbers, and any worker encrypts; see packet_mode.hpp.
 class alignas(base::kCacheLine) OutboundSa {
  public:
   // ---- any thread
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return next_sequence_.get(); }
-  [[nodiscard]] std::uint64_t packets() const noexcept { return packets_.get(); }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_.get(); }  // inner packets
-  [[nodiscard]] std::uint64_t errors(EspVerdict verdict) const noexcept {
-    return errors_[static_cast<std::size_t>(verdict)].get();
-  }
+  [[nodiscard]] std::uint64_t packets() const noexcept;
+  [[nodiscard]] std::uint64_t bytes() const noexcept;  // inner packets
+  [[nodiscard]] std::uint64_t errors(EspVerdict verdict) const noexcept;
   [[nodiscard]] LeaseGate& gate() noexcept { return gate_; }
   [[nodiscard]] const LeaseGate& gate() const noexcept { return gate_; }
   [[nodiscard]] base::Uid uid() const noexcept { return uid_; }
   [[nodiscard]] base::Spi spi() const noexcept { return base::Spi(spi_.host()); }
   [[nodiscard]] EspAlgorithm algorithm() const noexcept { return algorithm_; }
   [[nodiscard]] bool esn() const noexcept { return (flags_ & kEsn) != 0; }
+  [[nodiscard]] bool packet_mode() const noexcept { return (flags_ & kPacketMode) != 0; }
   [[nodiscard]] bool outer_is_v6() const noexcept { return (flags_ & kOuterV6) != 0; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // in the list of SAs
   // Asks the cache for the hot lines.
@@ -85,8 +69,6 @@ class alignas(base::kCacheLine) OutboundSa {
   void set_tx_hint(std::uint32_t hint) noexcept { tx_hint_.store(hint, std::memory_order_relaxed); }
   [[nodiscard]] base::BucketIndex bucket() const noexcept { return base::BucketIndex(bucket_); }
   void set_bucket(base::BucketIndex bucket) noexcept { bucket_ = bucket.value(); }
-  [[nodiscard]] base::WorkerIndex worker() const noexcept { return base::WorkerIndex(worker_); }
-  void set_worker(base::WorkerIndex worker) noexcept { worker_ = worker.value(); }
 
  private:
   friend class SaStore;
@@ -98,6 +80,7 @@ class alignas(base::kCacheLine) OutboundSa {
   static constexpr std::uint8_t kOuterV6 = 2;
   static constexpr std::uint8_t kDfCopy = 4;  // outer DF = inner DF
   static constexpr std::uint8_t kDfSet = 8;   // outer DF = 1; neither: 0
+  static constexpr std::uint8_t kPacketMode = 16;
 
   // Outer header without what changes per packet. An IPv4 header has length, TOS, identification
   // and fragment word 0 and the checksum of the rest (not complemented) in its place, and is
@@ -133,11 +116,12 @@ class alignas(base::kCacheLine) OutboundSa {
   std::uint8_t class_keep_ = 0xff;  // outer class = (inner class & class_keep_) | class_set_
   std::uint8_t class_set_ = 0;
   std::uint8_t bucket_ = 0;
-  std::uint8_t worker_ = 0;
+  std::uint8_t stripe_shift_ = 0;
   // ---- cold
   alignas(base::kCacheLine) base::Uid uid_;
   IvCounter* iv_counter_ = nullptr;
-  SaErrorCounters errors_;  // writer: owning worker
+  OutboundShards* shards_ = nullptr;  // packet mode only
+  SaErrorCounters errors_;            // writer: owning worker
 };
 
 // Bytes of IPv6 or IPv4 addresses under a mask, as two words. For IPv4 the second is 0.
@@ -160,23 +144,24 @@ struct InboundSelector {
 };
 
 // Run-time state of an inbound SA; owned by SaStore, worked on by one worker. Two hot cache lines.
+// In packet mode the window and the counters of the SA rest, and `striped_` stands for them.
 class alignas(base::kCacheLine) InboundSa {
  public:
   // ---- any thread
-  [[nodiscard]] std::uint64_t top_sequence() const noexcept { return window_.top(); }
-  [[nodiscard]] std::uint64_t packets() const noexcept { return packets_.get(); }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_.get(); }  // inner packets
-  [[nodiscard]] std::uint64_t errors(EspVerdict verdict) const noexcept {
-    return errors_[static_cast<std::size_t>(verdict)].get();
-  }
+  [[nodiscard]] std::uint64_t top_sequence() const noexcept;
+  [[nodiscard]] std::uint64_t packets() const noexcept;
+  [[nodiscard]] std::uint64_t bytes() const noexcept;  // inner packets
+  [[nodiscard]] std::uint64_t errors(EspVerdict verdict) const noexcept;
   [[nodiscard]] LeaseGate& gate() noexcept { return gate_; }
   [[nodiscard]] const LeaseGate& gate() const noexcept { return gate_; }
-  [[nodiscard]] std::uint32_t window_size() const noexcept { return window_.size(); }
+  [[nodiscard]] std::uint32_t window_size() const noexcept { return window_size_; }
   [[nodiscard]] std::uint64_t floor() const noexcept { return floor_; }
   [[nodiscard]] base::Uid uid() const noexcept { return uid_; }
   [[nodiscard]] base::Spi spi() const noexcept { return base::Spi(spi_.host()); }
   [[nodiscard]] EspAlgorithm algorithm() const noexcept { return algorithm_; }
   [[nodiscard]] bool esn() const noexcept { return (flags_ & kEsn) != 0; }
+  [[nodiscard]] bool packet_mode() const noexcept { return (flags_ & kPacketMode) != 0; }
+  [[nodiscard]] std::uint8_t stripe_shift() const noexcept { return stripe_shift_; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // in the list of SAs
   // Asks the cache for the hot lines.
   void prefetch() const noexcept {
@@ -187,8 +172,6 @@ class alignas(base::kCacheLine) InboundSa {
   // ---- the data path's own, opaque here; set before workers run
   [[nodiscard]] base::BucketIndex bucket() const noexcept { return base::BucketIndex(bucket_); }
   void set_bucket(base::BucketIndex bucket) noexcept { bucket_ = bucket.value(); }
-  [[nodiscard]] base::WorkerIndex worker() const noexcept { return base::WorkerIndex(worker_); }
-  void set_worker(base::WorkerIndex worker) noexcept { worker_ = worker.value(); }
 
  private:
   friend class SaStore;
@@ -197,6 +180,7 @@ class alignas(base::kCacheLine) InboundSa {
   friend struct SaLayout;
 
   static constexpr std::uint8_t kEsn = 1;
+  static constexpr std::uint8_t kPacketMode = 2;
 
   // ---- line 0: writer: owning worker (gate: see LeaseGate)
   ReplayWindow window_;
@@ -217,12 +201,14 @@ class alignas(base::kCacheLine) InboundSa {
   std::uint8_t inline_protocol_ = 0;  // 0: any
   EspAlgorithm algorithm_ = EspAlgorithm::Aes128Gcm16;
   std::uint8_t flags_ = 0;
-  std::uint8_t bucket_ = 0;
-  std::uint8_t worker_ = 0;
+  std::uint8_t bucket_ = 0;  // packet mode: of the SA as an entry, not of its packets
+  std::uint8_t stripe_shift_ = 0;
+  StripedInbound* striped_ = nullptr;  // packet mode only
   // ---- cold
   alignas(base::kCacheLine) base::Uid uid_;
   std::uint64_t floor_ = 1;  // numbers below were refused from the start
-  SaErrorCounters errors_;   // writer: owning worker
+  std::uint32_t window_size_ = 0;
+  SaErrorCounters errors_;  // writer: owning worker
 };
 
 // The layout the packet path counts on.
@@ -230,10 +216,11 @@ struct SaLayout {
   static_assert(alignof(OutboundSa) == base::kCacheLine && alignof(InboundSa) == base::kCacheLine);
   static_assert(offsetof(OutboundSa, next_sequence_) == 0);
   static_assert(offsetof(OutboundSa, outer_) == base::kCacheLine);
-  static_assert(offsetof(OutboundSa, worker_) == 2 * base::kCacheLine - 1);
+  static_assert(offsetof(OutboundSa, stripe_shift_) == 2 * base::kCacheLine - 1);
   static_assert(offsetof(OutboundSa, uid_) == 2 * base::kCacheLine);
   static_assert(offsetof(InboundSa, window_) == 0);
   static_assert(offsetof(InboundSa, inline_mask_) == base::kCacheLine);
+  static_assert(offsetof(InboundSa, striped_) < 2 * base::kCacheLine);
   static_assert(offsetof(InboundSa, uid_) == 2 * base::kCacheLine);
 };
 

@@ -8,6 +8,7 @@
 #include "phalanx/base/ids.hpp"
 #include "phalanx/base/secret.hpp"
 #include "phalanx/ipsec/algorithm.hpp"
+#include "phalanx/ipsec/sa_mode.hpp"
 #include "phalanx/ipsec/selector.hpp"
 #include "phalanx/net/address.hpp"
 
@@ -31,6 +32,9 @@ struct SaParams {
   base::Secret auth_key;             // HMAC key; empty for combined modes
   bool esn = false;                  // 64-bit sequence numbers, RFC 4303 2.2.1
   std::uint32_t replay_window = 64;  // inbound: 32..65536 packets
+  SaMode mode = SaMode::Session;
+  std::uint8_t stripe_shift = kDefaultStripeShift;  // packet mode: 1..6
+  std::uint32_t peer_window = 0;  // outbound in packet mode: the peer's replay window, 0 unknown
   DfPolicy df = DfPolicy::Copy;
   bool copy_dscp = true;        // outbound: false sends outer_dscp instead
   std::uint8_t outer_dscp = 0;  // 0..63

@@ -31,13 +31,15 @@ struct SaStart {
 enum class SaStoreError : std::uint8_t {
   OutOfMemory,
   UnsupportedIsa,
-  SizeMismatch,      // not one start per SA
-  BadKeyLength,      // key or authentication key do not fit the algorithm
-  BadAddress,        // tunnel ends of two families
-  BadWindow,         // outside 32..65536
-  BadStart,          // number 0, or above 2^32 without ESN
-  MissingIvCounter,  // outbound SA without
-  KeyReused,         // one cipher key in two SAs or directions (P1)
+  SizeMismatch,       // not one start per SA
+  BadKeyLength,       // key or authentication key do not fit the algorithm
+  BadAddress,         // tunnel ends of two families
+  BadWindow,          // outside 32..65536
+  BadStripe,          // packet mode: shift outside 1..6, or the window spans too many stripes
+  TooManyPacketMode,  // more than kMaxPacketModeSas
+  BadStart,           // number 0, or above 2^32 without ESN
+  MissingIvCounter,   // outbound SA without
+  KeyReused,          // one cipher key in two SAs or directions (P1)
   BadPolicy,  // a policy names an inbound SA that is none, or that has kMaxSelectorsPerSa already
 };
 // The rest of a sentence: "the SA ..." or, of BadPolicy, "the policy ...".

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "phalanx/ipsec/sa_mode.hpp"
 #include "phalanx/net/address.hpp"
 
 namespace phalanx::ipsec {
@@ -42,6 +43,7 @@ struct Policy {
   // direction. kNoSa: no SA (yet); matching packets are dropped, never sent in clear.
   static constexpr std::uint32_t kNoSa = 0xffffffff;
   std::uint32_t out_sa = kNoSa;
+  Dispatch dispatch = Dispatch::PacketShortestQueue;  // out_sa in packet mode only
   std::vector<std::uint32_t> in_sas;
 };
 

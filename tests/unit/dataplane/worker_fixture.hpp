@@ -39,11 +39,12 @@ class WorkerTest : public testing::Test {
     need_eal();
     pool_ = taken(dpdk::Mempool::create({"worker_test", 511, kPacketMetaBytes, 2048}));
     quiescence_ = taken(dpdk::Quiescence::create(1));
-    for (auto* ring : {&to_control_, &from_control_, &to_capture_, &to_peer_, &from_peer_}) {
+    for (auto* ring : {&to_control_, &from_control_, &to_capture_}) {
       *ring = taken(dpdk::PacketRing::create("worker_test_" + std::to_string(rings_++), 64));
     }
     raises_ = taken(RaiseRing::create("worker_test_raises", 1));
     fill_tables();
+    tables.handover.publish(buckets_);
     WorkerSetup setup;
     setup.tables = &tables;
     setup.quiescence = &*quiescence_;
@@ -56,8 +57,9 @@ class WorkerTest : public testing::Test {
     setup.from_control = &*from_control_;
     setup.to_capture = &*to_capture_;
     setup.raises = &*raises_;
-    setup.to_peers = {nullptr, &*to_peer_};
-    setup.from_peers = {nullptr, &*from_peer_};
+    setup.to_peers = {nullptr, &to_peer_};
+    setup.from_peers = {nullptr, &from_peer_};
+    setup.encrypts = 1;
     setup.limits.flow_cache_entries = 16;
     worker = taken(Worker::create(std::move(setup)));
   }
@@ -85,7 +87,7 @@ class WorkerTest : public testing::Test {
   [[nodiscard]] std::vector<std::vector<std::byte>> frames() {
     std::vector<std::vector<std::byte>> sent;
     rte_mbuf* one = nullptr;
-    while (to_peer_->pop(&one, 1) == 1) {
+    while (to_peer_.packets.pop(&one, 1) == 1) {
       const auto* bytes = rte_pktmbuf_mtod(one, const std::byte*);
       sent.emplace_back(bytes, bytes + one->data_len);
       rte_pktmbuf_free(one);
@@ -155,7 +157,9 @@ class WorkerTest : public testing::Test {
   CaptureSwitch capture_;
   std::optional<dpdk::Mempool> pool_;
   std::optional<dpdk::Quiescence> quiescence_;
-  std::optional<dpdk::PacketRing> to_control_, from_control_, to_capture_, to_peer_, from_peer_;
+  std::optional<dpdk::PacketRing> to_control_, from_control_, to_capture_;
+  PeerLink to_peer_, from_peer_;
+  const BucketTable buckets_;  // all of worker 0
   std::optional<RaiseRing> raises_;
 };
 

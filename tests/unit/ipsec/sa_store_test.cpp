@@ -96,17 +96,13 @@ TEST(SaStore, TheDataPathsFieldsStayWhatItSets) {
   auto& out = *made.value()->outbound(0);
   out.set_tx_hint(0xdeadbeef);
   out.set_bucket(base::BucketIndex(201));
-  out.set_worker(base::WorkerIndex(13));
   out.set_outer_mtu(1400);
   EXPECT_EQ(out.tx_hint(), 0xdeadbeef);
   EXPECT_EQ(out.bucket(), base::BucketIndex(201));
-  EXPECT_EQ(out.worker(), base::WorkerIndex(13));
   EXPECT_EQ(out.outer_mtu(), 1400);
   auto& in = *made.value()->inbound(1);
   in.set_bucket(base::BucketIndex(255));
-  in.set_worker(base::WorkerIndex(1));
   EXPECT_EQ(in.bucket(), base::BucketIndex(255));
-  EXPECT_EQ(in.worker(), base::WorkerIndex(1));
 }
 
 TEST(SaStore, RefusesWhatCannotWorkAndSaysWhere) {

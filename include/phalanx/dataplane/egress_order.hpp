@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "phalanx/base/ids.hpp"
+#include "phalanx/base/spsc_ring.hpp"
+#include "phalanx/ipsec/esp_packet.hpp"
+
+namespace phalanx::dataplane {
+
+// The way of packets in packet mode from one worker (the dispatcher) to another and back, in one
+// direction of traffic. Every packet comes back, in the order in which it went, with a verdict.
+// Only the descriptor travels: the packet's buffer header stays in the dispatcher's cache.
+struct PacketLane {
+  static constexpr std::uint32_t kSlots = 512;
+
+  base::SpscRing<ipsec::EspPacket> work{kSlots};  // producer: dispatcher; consumer: the other one
+  base::SpscRing<ipsec::EspPacket> done{kSlots};  // producer: the other one; consumer: dispatcher
+};
+
+// Restores the order of what one worker has given out in one direction: remembers in runs who has
+// which packets, and hands them back in that order. Bounded in packets (a lane holds so many, and
+// kMaxOutstanding in all) and in time (the caller skips a run that blocks for too long; its packets
+// are then delivered when they come). Used by the dispatcher only.
+class EgressOrder {
+ public:
+  static constexpr std::uint32_t kMaxOutstanding = 2048;
+
+  // lanes: by worker; nullptr for the dispatcher itself.
+  EgressOrder(base::WorkerIndex self, std::vector<PacketLane*> lanes);
+
+  // How many more packets a worker may be given.
+  [[nodiscard]] std::uint32_t room(std::uint8_t worker) const noexcept;
+  // Packets given to a worker, the dispatcher itself included, and not taken back.
+  [[nodiscard]] std::uint32_t outstanding(std::uint8_t worker) const noexcept {
+    return given_[worker];
+  }
+  [[nodiscard]] std::uint32_t outstanding() const noexcept { return outstanding_; }
+
+  // The next `count` packets of the order are this worker's. Not more than it has room for.
+  void give(std::uint8_t worker, std::uint32_t count) noexcept;
+  // After give(): sends packets to another worker.
+  void send(std::uint8_t worker, std::span<const ipsec::EspPacket> packets) noexcept;
+  // After give(): the dispatcher's own packets, finished.
+  void finish_own(std::span<const ipsec::EspPacket> packets) noexcept;
+  // After give(): true when nothing but these `count` packets of the dispatcher itself is out; they
+  // are then forgotten and may go at once.
+  [[nodiscard]] bool alone(std::uint32_t count) noexcept;
+
+  // The next packets whose turn it is; and those that came back after their turn.
+  std::uint32_t take(std::span<ipsec::EspPacket> out) noexcept;
+  // Gives up waiting for the run whose turn it is; how many packets are out of order now.
+  std::uint32_t skip() noexcept;
+
+  // A mark for "all given so far", and whether all of that was taken or skipped.
+  [[nodiscard]] std::uint64_t mark() const noexcept { return given_total_; }
+  [[nodiscard]] bool passed(std::uint64_t mark) const noexcept { return passed_total_ >= mark; }
+
+ private:
+  struct Run {
+    std::uint32_t count = 0;
+    std::uint8_t worker = 0;
+  };
+  // Each run holds at least one packet.
+  static constexpr std::uint32_t kMask = kMaxOutstanding - 1;
+
+  std::uint32_t take_late(std::span<ipsec::EspPacket> out) noexcept;
+  std::uint32_t take_own(std::span<ipsec::EspPacket> out) noexcept;
+  void taken(std::uint8_t worker, std::uint32_t count) noexcept {
+    given_[worker] -= count;
+    outstanding_ -= count;
+  }
+
+  std::uint8_t self_;
+  std::uint8_t num_workers_;
+  std::uint32_t outstanding_ = 0;
+  std::uint32_t first_run_ = 0;
+  std::uint32_t end_run_ = 0;
+  std::uint32_t own_first_ = 0;
+  std::uint32_t own_end_ = 0;
+  std::uint32_t num_late_ = 0;
+  std::uint64_t given_total_ = 0;
+  std::uint64_t passed_total_ = 0;
+  std::array<std::uint32_t, base::kMaxWorkers> given_{};
+  std::array<std::uint32_t, base::kMaxWorkers> late_{};  // skipped, not back yet
+  std::vector<PacketLane*> lanes_;
+  std::vector<Run> runs_;
+  std::vector<ipsec::EspPacket> own_;  // finished, waiting for their turn
+};
+
+}  // namespace phalanx::dataplane
