@@ -160,7 +160,7 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lan
   auto* packet = clear.packet;
   const auto* start = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   const auto offset = static_cast<std::uint16_t>(clear.l3 - start);
-  if (!handed && !handover_.mine(sa.bucket())) [[unlikely]] {
+  if (!handover_.mine(sa.bucket()) && !handed) [[unlikely]] {
     auto& meta = meta_of(packet);
     meta.task = PacketTask::Encrypt;
     meta.out_sa = &sa;
@@ -182,12 +182,22 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lan
     decrement_ttl(clear.l3, clear.facts.version);
   }
   sa.prefetch();
-  auto& list = sa.packet_mode() ? striped_out_ : esp_out_;
-  auto& esp = list.items[list.count++];
-  esp.place = lane;
+  if (sa.packet_mode()) [[unlikely]] {
+    auto& entry = striped_out_.items[striped_out_.count++];
+    entry.place = lane;
+    describe(clear, sa, entry);
+    return;
+  }
+  describe(clear, sa, esp_out_.items[esp_out_.count++]);
+}
+
+inline void Worker::describe(const ClearPacket& clear, ipsec::OutboundSa& sa,
+                             ipsec::EspPacket& esp) noexcept {
+  auto* packet = clear.packet;
   esp.data = clear.l3;
   esp.length = clear.facts.total_length;
-  esp.headroom = static_cast<std::uint16_t>(packet->data_off + offset);
+  esp.headroom =
+      static_cast<std::uint16_t>(clear.l3 - static_cast<std::uint8_t*>(packet->buf_addr));
   esp.tailroom =
       static_cast<std::uint16_t>(packet->buf_len - esp.headroom - clear.facts.total_length);
   esp.out_sa = &sa;

@@ -37,7 +37,7 @@ void Worker::process_esp_in() noexcept {
       striped_in_.push(entry);
       continue;
     }
-    if (entry.place != kHanded && !handover_.mine(sa->bucket())) [[unlikely]] {
+    if (!handover_.mine(sa->bucket()) && !handed_) [[unlikely]] {
       auto& meta = meta_of(packet);
       meta.task = PacketTask::Decrypt;
       meta.l4_offset =

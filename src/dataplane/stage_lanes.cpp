@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/dataplane/worker.hpp"
 #include "phalanx/net/ip.hpp"
 
@@ -48,7 +49,7 @@ std::uint8_t Worker::owner_of(const ipsec::InboundSa& sa, ipsec::EspPacket& pack
 void Worker::dispatch_in() noexcept {
   if (striped_in_.count == 0) return;
   const auto self = setup_.index.value();
-  std::array<ipsec::EspPacket, kBurst> own;
+  auto& own = scratch_;
   unsigned num_own = 0;
   auto* packets = striped_in_.items.data();
   for (unsigned i = 0; i < striped_in_.count;) {
@@ -209,12 +210,12 @@ unsigned Worker::serve_lanes() noexcept {
 }
 
 unsigned Worker::serve(PacketLane& lane, bool inbound) noexcept {
-  std::array<ipsec::EspPacket, kBurst> packets;
+  auto& packets = scratch_;
   const auto settled = inbound ? handover_.settled_version() : base::SpscRing<int>::kAllVersions;
   const auto count = lane.work.pop(packets.data(), kBurst, settled);
   if (count == 0) return 0;
   const std::span burst(packets.data(), count);
-  for (const auto& packet : burst) __builtin_prefetch(packet.data);
+  for (const auto& packet : burst) base::prefetch(packet.data);
   if (inbound) {
     decrypt_own(burst);
   } else {
@@ -230,12 +231,12 @@ unsigned Worker::serve(PacketLane& lane, bool inbound) noexcept {
 
 unsigned Worker::collect_lanes() noexcept {
   unsigned total = 0;
-  std::array<ipsec::EspPacket, kBurst> packets;
+  auto& packets = collected_;
   while (order_out_.outstanding() != 0) {
     const auto count = order_out_.take(packets);
     watch_order(order_out_, count, blocked_out_);
     if (count == 0) break;
-    for (unsigned i = 0; i < count; ++i) __builtin_prefetch(packets[i].data - 16, 1);
+    for (unsigned i = 0; i < count; ++i) base::prefetch(packets[i].data - 16);
     finish_encrypted({packets.data(), count});
     total += count;
   }
@@ -243,7 +244,7 @@ unsigned Worker::collect_lanes() noexcept {
     const auto count = order_in_.take(packets);
     watch_order(order_in_, count, blocked_in_);
     if (count == 0) break;
-    for (unsigned i = 0; i < count; ++i) __builtin_prefetch(packets[i].data, 1);
+    for (unsigned i = 0; i < count; ++i) base::prefetch(packets[i].data);
     finish_decrypted({packets.data(), count});
     run_lists();
     total += count;

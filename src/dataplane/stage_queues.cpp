@@ -34,8 +34,10 @@ unsigned Worker::poll_peer(PeerLink& link) noexcept {
   const auto count = link.packets.pop(packets.data(), kBurst, handover_.settled_version());
   if (count == 0) return 0;
   counters_.from_peer.add(count);
+  handed_ = true;
   for (unsigned i = 0; i < count; ++i) take_task(packets[i]);
   run_lists();
+  handed_ = false;
   return count;
 }
 
@@ -75,7 +77,7 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
     case PacketTask::Deliver: take_held(packet, meta); return;
     case PacketTask::Decrypt: {
       push_esp(packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, meta.l4_offset), meta.length,
-               meta.traffic_class, kHanded);
+               meta.traffic_class);
       return;
     }
     case PacketTask::TransmitReady: transmit(packet, meta.port); return;

@@ -24,14 +24,13 @@ inline void trim(rte_mbuf* packet, const std::uint8_t* data, std::uint32_t lengt
 }
 
 inline void Worker::push_esp(rte_mbuf* packet, std::uint8_t* esp, std::uint32_t length,
-                             std::uint8_t traffic_class, std::uint8_t place) noexcept {
+                             std::uint8_t traffic_class) noexcept {
   esp_spis_[esp_in_.count] = base::wire_at<net::EspHeader>(esp)->spi.host();
   auto& entry = esp_in_.items[esp_in_.count++];
   entry.data = esp;
   entry.length = length;
   entry.cookie = packet;
   entry.traffic_class = traffic_class;
-  entry.place = place;
 }
 
 inline void Worker::transmit(rte_mbuf* packet, std::uint8_t port) noexcept {

@@ -82,8 +82,10 @@ void EspStages::verify_and_finish(Impl& engine, CbcSlot& slot) noexcept {
   } else if (!equal_icvs(icv, engine.in_ring.tag(slot).data(), info(sa.algorithm_).icv_bytes))
       [[unlikely]] {
     refuse(engine, packet, sa, EspVerdict::AuthFailed);
+  } else if (sa.packet_mode()) {
+    finish<SaMode::Packet>(engine, packet, body, slot.body_bytes);
   } else {
-    finish(engine, packet, body, slot.body_bytes);
+    finish<SaMode::Session>(engine, packet, body, slot.body_bytes);
   }
 }
 
@@ -129,6 +131,7 @@ void EspStages::settle_decrypted(Impl& engine) noexcept {
   }
 }
 
+template <SaMode kMode>
 void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
   auto& ring = engine.out_ring;
   const auto first = ring.submitted;
@@ -143,7 +146,8 @@ void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets
       continue;
     }
     Sealing sealing;
-    if (!encapsulate<kIvBytes, 16>(engine, *packet, info(sa.algorithm_).icv_bytes, sealing)) {
+    if (!encapsulate<kMode, kIvBytes, 16>(engine, *packet, info(sa.algorithm_).icv_bytes,
+                                          sealing)) {
       continue;
     }
     packet->verdict = EspVerdict::InFlight;
@@ -174,6 +178,7 @@ void EspStages::submit_encrypt(Impl& engine, std::span<EspPacket* const> packets
   settle_encrypted(engine);
 }
 
+template <SaMode kMode>
 void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept {
   auto& ring = engine.in_ring;
   const auto first = ring.submitted;
@@ -186,12 +191,12 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
       refuse(engine, *packet, sa, EspVerdict::Malformed);
       continue;
     }
-    if (!admit(engine, *packet)) continue;
+    if (!admit<kMode>(engine, *packet)) continue;
     if (ring.full()) [[unlikely]] {
       refuse(engine, *packet, sa, EspVerdict::CryptoError);
       continue;
     }
-    sa.window_.prefetch(packet->sequence);
+    if constexpr (kMode == SaMode::Session) sa.window_.prefetch(packet->sequence);
     packet->verdict = EspVerdict::InFlight;
     auto& slot = ring.at(ring.submitted++);
     slot.packet = *packet;
@@ -221,6 +226,15 @@ void EspStages::submit_decrypt(Impl& engine, std::span<EspPacket* const> packets
   take_finished(ring, manager);
   settle_decrypted(engine);
 }
+
+template void EspStages::submit_encrypt<SaMode::Session>(Impl&,
+                                                         std::span<EspPacket* const>) noexcept;
+template void EspStages::submit_encrypt<SaMode::Packet>(Impl&,
+                                                        std::span<EspPacket* const>) noexcept;
+template void EspStages::submit_decrypt<SaMode::Session>(Impl&,
+                                                         std::span<EspPacket* const>) noexcept;
+template void EspStages::submit_decrypt<SaMode::Packet>(Impl&,
+                                                        std::span<EspPacket* const>) noexcept;
 
 void EspStages::flush(Impl& engine) noexcept {
   const auto drain = [](CbcRing& ring, IMB_MGR& manager) {

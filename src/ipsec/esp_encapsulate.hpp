@@ -92,7 +92,7 @@ inline bool EspStages::claim(Impl& engine, EspPacket& packet, Sealing& out) noex
   return true;
 }
 
-template <std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
+template <SaMode kMode, std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
 inline bool EspStages::encapsulate(Impl& engine, EspPacket& packet, std::uint32_t icv_bytes,
                                    Sealing& out) noexcept {
   auto& sa = *packet.out_sa;
@@ -110,10 +110,12 @@ inline bool EspStages::encapsulate(Impl& engine, EspPacket& packet, std::uint32_
            outer_bytes > sa.outer_mtu() ? EspVerdict::TooBig : EspVerdict::NoRoom);
     return false;
   }
-  if (sa.packet_mode()) [[unlikely]] {
-    if (!claim_striped(engine, packet, out)) return false;
-  } else if (!claim(engine, packet, out)) [[unlikely]] {
-    return false;
+  if constexpr (kMode == SaMode::Packet) {
+    if (!claim_striped(engine, packet, out)) [[unlikely]]
+      return false;
+  } else {
+    if (!claim(engine, packet, out)) [[unlikely]]
+      return false;
   }
   const std::uint64_t sequence = out.sequence;
 

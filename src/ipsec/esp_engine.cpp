@@ -40,11 +40,11 @@ base::Result<std::unique_ptr<EspEngine>, EspEngineError> EspEngine::create(
 }
 
 void EspEngine::encrypt(std::span<EspPacket> packets) noexcept {
-  EspStages::encrypt(*impl_, packets);
+  EspStages::encrypt<SaMode::Session>(*impl_, packets);
 }
 
 void EspEngine::decrypt(std::span<EspPacket> packets) noexcept {
-  EspStages::decrypt(*impl_, packets);
+  EspStages::decrypt<SaMode::Session>(*impl_, packets);
 }
 
 bool EspEngine::number(EspPacket& packet) noexcept {

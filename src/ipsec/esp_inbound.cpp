@@ -82,9 +82,11 @@ bool EspStages::selected(const InboundSa& sa, const net::IpView& view,
 
 // Fills in family, length and inner class of a packet that this SA may carry; otherwise its verdict
 // says why not.
-inline bool EspStages::admit_inner(Impl& engine, EspPacket& packet, InboundSa& sa,
-                                   std::span<const std::uint8_t> inner, std::uint8_t next_header,
-                                   std::uint8_t& inner_class) noexcept {
+[[gnu::always_inline]] inline bool EspStages::admit_inner(Impl& engine, EspPacket& packet,
+                                                          InboundSa& sa,
+                                                          std::span<const std::uint8_t> inner,
+                                                          std::uint8_t next_header,
+                                                          std::uint8_t& inner_class) noexcept {
   net::PlainIpv4 plain;
   if (next_header == net::kProtoIpv4 && inner.size() >= sizeof(net::Ipv4Header) &&
       net::read_plain_ipv4(inner.data(), inner.size(), plain) && selected_plain(sa, plain))
@@ -116,11 +118,12 @@ inline bool EspStages::admit_inner(Impl& engine, EspPacket& packet, InboundSa& s
   return true;
 }
 
+template <SaMode kMode>
 bool EspStages::admit(Impl& engine, EspPacket& packet) noexcept {
   auto& sa = *packet.in_sa;
   const auto wire = base::wire_at<net::EspHeader>(packet.data)->sequence.host();
   ReplayVerdict verdict;
-  if (sa.packet_mode()) [[unlikely]] {
+  if constexpr (kMode == SaMode::Packet) {
     verdict = check_striped(engine, packet, wire);
   } else {
     packet.sequence =
@@ -140,17 +143,23 @@ void EspStages::refuse_replay(Impl& engine, EspPacket& packet, InboundSa& sa,
   refuse(engine, packet, sa, old ? EspVerdict::ReplayTooOld : EspVerdict::ReplayDuplicate);
 }
 
+template <SaMode kMode>
 void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
                        std::uint32_t body_bytes) noexcept {
   auto& sa = *packet.in_sa;
   // The second check: the same number may have come twice in one burst.
-  const bool striped = sa.packet_mode();
-  const auto replay = striped ? accept_striped(engine, packet) : sa.window_.accept(packet.sequence);
+  constexpr bool kStriped = kMode == SaMode::Packet;
+  ReplayVerdict replay;
+  if constexpr (kStriped) {
+    replay = accept_striped(engine, packet);
+  } else {
+    replay = sa.window_.accept(packet.sequence);
+  }
   if (replay != ReplayVerdict::Fresh) [[unlikely]] {
     refuse_replay(engine, packet, sa, replay);
     return;
   }
-  raise_if_due(engine, sa, packet.sequence);
+  raise_if_due<kMode>(engine, sa, packet.sequence);
 
   const std::uint32_t pad = body[body_bytes - 2];
   const std::uint8_t next_header = body[body_bytes - 1];
@@ -173,7 +182,7 @@ void EspStages::finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
     write_ecn(body, packet.family, ecn);
   }
 
-  if (striped) [[unlikely]] {
+  if constexpr (kStriped) {
     count_striped(engine, sa, packet.length);
   } else {
     sa.packets_.add(1);
@@ -199,15 +208,17 @@ inline void EspStages::open_op(Impl& engine, AeadOp& op) noexcept {
   }
 }
 
+template <SaMode kMode>
 inline void EspStages::verify_and_finish(Impl& engine, const AeadOp& op) noexcept {
   if (op.shape.refused || !equal_16(op.tag.data(), op.body + op.shape.body_bytes)) [[unlikely]] {
     refuse(engine, *op.packet, *op.packet->in_sa,
            op.shape.refused ? EspVerdict::CryptoError : EspVerdict::AuthFailed);
     return;
   }
-  finish(engine, *op.packet, op.body, op.shape.body_bytes);
+  finish<kMode>(engine, *op.packet, op.body, op.shape.body_bytes);
 }
 
+template <SaMode kMode>
 void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   std::array<AeadOp, EspEngine::kBurst> ops;
   std::array<EspPacket*, EspEngine::kBurst> cbc;
@@ -225,7 +236,7 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
       refuse(engine, packet, sa, EspVerdict::Malformed);
       continue;
     }
-    if (!admit(engine, packet)) continue;
+    if (!admit<kMode>(engine, packet)) continue;
     auto& op = ops[num_ops++];
     op.packet = &packet;
     op.key = sa.key_;
@@ -233,7 +244,7 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
     const bool esn = (sa.flags_ & InboundSa::kEsn) != 0;
     set_shape(op, sa.algorithm_, packet.length - kFixed, esn);
     engine.prefetch_key_early(ops.data(), num_ops - 1);
-    sa.window_.prefetch(packet.sequence);
+    if constexpr (kMode == SaMode::Session) sa.window_.prefetch(packet.sequence);
     std::memcpy(op.nonce.data(), sa.salt_.data(), 4);
     std::memcpy(op.nonce.data() + 4, packet.data + 8, 8);
     set_aad(op, packet.data, esn, packet.sequence);
@@ -244,10 +255,19 @@ void EspStages::decrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   for (std::size_t i = 0; i < num_ops; ++i) {
     engine.prefetch_key_late(ops.data(), i, num_ops);
     open_op(engine, ops[i]);
-    if (i != 0) verify_and_finish(engine, ops[i - 1]);
+    if (i != 0) verify_and_finish<kMode>(engine, ops[i - 1]);
   }
-  if (num_ops != 0) verify_and_finish(engine, ops[num_ops - 1]);
-  if (num_cbc != 0) submit_decrypt(engine, std::span(cbc).first(num_cbc));
+  if (num_ops != 0) verify_and_finish<kMode>(engine, ops[num_ops - 1]);
+  if (num_cbc != 0) submit_decrypt<kMode>(engine, std::span(cbc).first(num_cbc));
 }
+
+template void EspStages::decrypt<SaMode::Session>(Impl&, std::span<EspPacket>) noexcept;
+template void EspStages::decrypt<SaMode::Packet>(Impl&, std::span<EspPacket>) noexcept;
+template bool EspStages::admit<SaMode::Session>(Impl&, EspPacket&) noexcept;
+template bool EspStages::admit<SaMode::Packet>(Impl&, EspPacket&) noexcept;
+template void EspStages::finish<SaMode::Session>(Impl&, EspPacket&, std::uint8_t*,
+                                                 std::uint32_t) noexcept;
+template void EspStages::finish<SaMode::Packet>(Impl&, EspPacket&, std::uint8_t*,
+                                                std::uint32_t) noexcept;
 
 }  // namespace phalanx::ipsec

@@ -13,6 +13,7 @@ namespace phalanx::ipsec {
   return EspVerdict::Held;
 }
 
+template <SaMode kMode>
 void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
   std::array<AeadOp, EspEngine::kBurst> ops;
   std::array<EspPacket*, EspEngine::kBurst> cbc;
@@ -25,7 +26,7 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
       continue;
     }
     Sealing sealing;
-    if (!encapsulate<8, 4>(engine, packet, 16, sealing)) continue;
+    if (!encapsulate<kMode, 8, 4>(engine, packet, 16, sealing)) continue;
     auto& op = ops[num_ops++];
     op.packet = &packet;
     op.key = sa.key_;
@@ -53,7 +54,10 @@ void EspStages::encrypt(Impl& engine, std::span<EspPacket> packets) noexcept {
       refuse(engine, *op.packet, *op.packet->out_sa, EspVerdict::CryptoError);
     }
   }
-  if (num_cbc != 0) submit_encrypt(engine, std::span(cbc).first(num_cbc));
+  if (num_cbc != 0) submit_encrypt<kMode>(engine, std::span(cbc).first(num_cbc));
 }
+
+template void EspStages::encrypt<SaMode::Session>(Impl&, std::span<EspPacket>) noexcept;
+template void EspStages::encrypt<SaMode::Packet>(Impl&, std::span<EspPacket>) noexcept;
 
 }  // namespace phalanx::ipsec

@@ -95,7 +95,7 @@ bool any_in_flight(std::span<const EspPacket> packets) noexcept {
 }  // namespace
 
 void EspEngine::encrypt_shared(std::span<EspPacket> packets) noexcept {
-  EspStages::encrypt(*impl_, packets);
+  EspStages::encrypt<SaMode::Packet>(*impl_, packets);
   if (!any_in_flight(packets)) [[likely]]
     return;
   EspStages::flush(*impl_);
@@ -104,7 +104,7 @@ void EspEngine::encrypt_shared(std::span<EspPacket> packets) noexcept {
 
 void EspEngine::decrypt_shared(std::span<EspPacket> packets) noexcept {
   for (const auto& packet : packets) EspStages::prefetch_striped(packet);
-  EspStages::decrypt(*impl_, packets);
+  EspStages::decrypt<SaMode::Packet>(*impl_, packets);
   if (!any_in_flight(packets)) [[likely]]
     return;
   EspStages::flush(*impl_);

@@ -13,6 +13,7 @@
 #include "phalanx/base/endian.hpp"
 #include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/esp_engine.hpp"
+#include "phalanx/ipsec/sa_mode.hpp"
 #include "phalanx/net/packet_parser.hpp"
 
 namespace phalanx::ipsec {
@@ -160,11 +161,16 @@ struct EspEngine::Impl {
 struct EspStages {
   using Impl = EspEngine::Impl;
 
+  // All packets of a burst have SAs of one mode.
+  template <SaMode kMode>
   static void encrypt(Impl& engine, std::span<EspPacket> packets) noexcept;
+  template <SaMode kMode>
   static void decrypt(Impl& engine, std::span<EspPacket> packets) noexcept;
 
   // CBC+HMAC. The packets carry SAs of such algorithms; each leaves with a verdict.
+  template <SaMode kMode>
   static void submit_encrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept;
+  template <SaMode kMode>
   static void submit_decrypt(Impl& engine, std::span<EspPacket* const> packets) noexcept;
   static void flush(Impl& engine) noexcept;
   static void settle_encrypted(Impl& engine) noexcept;
@@ -183,7 +189,7 @@ struct EspStages {
     std::uint64_t sequence;
     std::uint64_t iv;  // node | boot | counter, masked for counter modes
   };
-  template <std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
+  template <SaMode kMode, std::uint32_t kIvBytes, std::uint32_t kBlockBytes>
   static bool encapsulate(Impl& engine, EspPacket& packet, std::uint32_t icv_bytes,
                           Sealing& out) noexcept;
   static bool claim(Impl& engine, EspPacket& packet, Sealing& out) noexcept;
@@ -205,12 +211,15 @@ struct EspStages {
                                    std::uint32_t outer_bytes, std::uint64_t sequence) noexcept;
 
   // Inbound: the packet's number, checked against the window (RFC 4303 3.4.3).
+  template <SaMode kMode>
   static bool admit(Impl& engine, EspPacket& packet) noexcept;
   // Inbound, ICV verified: moves the window, takes trailer and padding off, checks the inner packet
   // and the lease, and leaves the final verdict. `body` is decrypted.
+  template <SaMode kMode>
   static void finish(Impl& engine, EspPacket& packet, std::uint8_t* body,
                      std::uint32_t body_bytes) noexcept;
   static void open_op(Impl& engine, AeadOp& op) noexcept;
+  template <SaMode kMode>
   static void verify_and_finish(Impl& engine, const AeadOp& op) noexcept;
   static void refuse_replay(Impl& engine, EspPacket& packet, InboundSa& sa,
                             ReplayVerdict verdict) noexcept;
@@ -229,14 +238,14 @@ struct EspStages {
   static void count_striped(Impl& engine, InboundSa& sa, std::uint32_t bytes) noexcept;
   static void prefetch_striped(const EspPacket& packet) noexcept;
 
-  static void refuse(const Impl& engine, EspPacket& packet, InboundSa& sa,
-                     EspVerdict verdict) noexcept {
+  [[gnu::noinline, gnu::cold]] static void refuse(const Impl& engine, EspPacket& packet,
+                                                  InboundSa& sa, EspVerdict verdict) noexcept {
     packet.verdict = verdict;
     auto& errors = sa.packet_mode() ? sa.striped_->shards[engine.worker].errors : sa.errors_;
     errors[static_cast<std::size_t>(verdict)].add(1);
   }
-  static void refuse(const Impl& engine, EspPacket& packet, OutboundSa& sa,
-                     EspVerdict verdict) noexcept {
+  [[gnu::noinline, gnu::cold]] static void refuse(const Impl& engine, EspPacket& packet,
+                                                  OutboundSa& sa, EspVerdict verdict) noexcept {
     packet.verdict = verdict;
     auto& errors = sa.packet_mode() ? sa.shards_->shards[engine.worker].errors : sa.errors_;
     errors[static_cast<std::size_t>(verdict)].add(1);
@@ -248,13 +257,16 @@ struct EspStages {
       engine.raise_list[engine.num_raises++] = {Direction::Outbound, sa.index_, {.out_sa = &sa}};
     }
   }
+  template <SaMode kMode>
   static void raise_if_due(Impl& engine, InboundSa& sa, std::uint64_t number) noexcept {
     if (engine.num_raises == engine.raise_list.size()) [[unlikely]]
       return;
-    const bool wanted =
-        sa.packet_mode()
-            ? sa.gate_.wants_raise(number, sa.striped_->shards[engine.worker].asked_version)
-            : sa.gate_.wants_raise(number);
+    bool wanted;
+    if constexpr (kMode == SaMode::Packet) {
+      wanted = sa.gate_.wants_raise(number, sa.striped_->shards[engine.worker].asked_version);
+    } else {
+      wanted = sa.gate_.wants_raise(number);
+    }
     if (wanted) [[unlikely]] {
       engine.raise_list[engine.num_raises++] = {Direction::Inbound, sa.index_, {.in_sa = &sa}};
     }

@@ -43,6 +43,10 @@ bool set(Plan& plan, std::string_view name, std::string_view value) {
     plan.flush = value == "1";
     return value == "0" || value == "1";
   }
+  if (name == "order") {
+    plan.order = value == "1";
+    return value == "0" || value == "1";
+  }
   if (name == "check") {
     plan.check = value == "1";
     return value == "0" || value == "1";

@@ -26,6 +26,7 @@ struct Plan {
   std::uint32_t rounds = 100;      // timed rounds
   std::uint32_t warmup = 5;        // rounds before them; their packets are opened and compared
   bool flush = false;              // packets begin in memory, as after DMA, not in our cache
+  bool order = false;              // watch in which order packets leave; costs half a nanosecond
   bool check = true;               // false: what comes out is not a finished packet (floor, limit)
   std::string result;              // file for the figures; "-" is standard output
 };

@@ -80,7 +80,7 @@ class Rounds {
     for (std::uint16_t i = 0; i < count; ++i) {
       if (packets[i]->hash.fdir.hi != cookie_) continue;
       ++ours;
-      watch_order(packets[i]->vlan_tci_outer);
+      if (plan_.order) watch_order(packets[i]->vlan_tci_outer);
       // What the program sends for itself later must not count as a packet of this round.
       packets[i]->hash.fdir.hi = 0;
     }
@@ -112,7 +112,7 @@ class Rounds {
 
   void check(rte_mbuf** packets, std::uint16_t count) {
     for (std::uint16_t i = 0; i < count; ++i) {
-      if (packets[i]->hash.fdir.hi != cookie_) continue;
+      if (packets[i]->hash.fdir.hi != cookie_ || !is_ipv4(packets[i])) continue;
       const bool whole = packets[i]->nb_segs == 1;
       const std::span frame(rte_pktmbuf_mtod(packets[i], std::uint8_t*), packets[i]->data_len);
       if (!whole || !traffic_->check(frame, packets[i]->hash.fdir.lo)) {
@@ -120,6 +120,12 @@ class Rounds {
       }
       ++checked_;
     }
+  }
+
+  // What the program sends for itself, ARP, may have the buffer of a packet that it dropped.
+  static bool is_ipv4(const rte_mbuf* packet) {
+    const auto* ether_type = rte_pktmbuf_mtod_offset(packet, const std::uint8_t*, 12);
+    return ether_type[0] == 0x08 && ether_type[1] == 0x00;
   }
 
   bool begin_round() {
@@ -164,7 +170,7 @@ class Rounds {
     mbuf->hash.fdir.lo = traffic_->sa_of(packet);
     mbuf->hash.fdir.hi = cookie_;
     // A field that nobody reads without the flag that says so: which packet of the round it is.
-    mbuf->vlan_tci_outer = static_cast<std::uint16_t>(packet);
+    if (plan_.order) mbuf->vlan_tci_outer = static_cast<std::uint16_t>(packet);
     return mbuf;
   }
 

@@ -50,7 +50,7 @@ def add_options(parser):
 def plan(direction, inner, flush, result):
     """PHALANX_BENCH: see tests/perf/bench_plan.hpp."""
     return (f"direction={direction},alg={ALGORITHM},inner={inner},sas=1,buffers={BUFFERS},"
-            f"rounds={RUN_PACKETS // BUFFERS},warmup=10,flush={int(flush)},check=1,"
+            f"rounds={RUN_PACKETS // BUFFERS},warmup=10,flush={int(flush)},order=1,"
             f"result={result}")
 
 
@@ -68,6 +68,8 @@ def configure(gate, mode, workers, cpus, direction, shares):
         # Sleeps, but not between two rounds.
         settings["idle_sleep"] = {"enabled": True, "after_empty_polls": 1000000}
     settings["rebalance"] = {"enabled": False}
+    # While the first leases are written to disk, a whole round may have to wait.
+    settings["limits"] |= {"hold_packets": 2 * BUFFERS, "hold_packets_per_sa": BUFFERS}
     for entry in settings["sas"]:
         entry["mode"] = mode
         if mode == "packet":

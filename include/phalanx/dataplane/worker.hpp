@@ -221,7 +221,7 @@ class Worker {
                    std::uint16_t ether_type) noexcept;
   void classify_esp(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view) noexcept;
   void push_esp(rte_mbuf* packet, std::uint8_t* esp, std::uint32_t length,
-                std::uint8_t traffic_class, std::uint8_t place = 0) noexcept;
+                std::uint8_t traffic_class) noexcept;
   static void read_clear(ClearPacket& clear, rte_mbuf* packet, std::uint8_t* l3,
                          const net::IpView& view, ClearOrigin from) noexcept;
   void push_clear(rte_mbuf* packet, std::uint8_t* l3, const net::IpView& view,
@@ -257,6 +257,8 @@ class Worker {
   void apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept;
   // lane: see FlowVerdict. handed: another worker gave it to us, as the owner of the SA's bucket.
   void protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lane, bool handed) noexcept;
+  static void describe(const ClearPacket& clear, ipsec::OutboundSa& sa,
+                       ipsec::EspPacket& esp) noexcept;
   FlowVerdict decide(const ClearPacket& clear) noexcept;
   FlowVerdict from_policy(std::uint32_t position, bool inbound) noexcept;
   [[nodiscard]] base::BucketIndex bucket_of(const ClearPacket& clear) const noexcept;
@@ -267,7 +269,6 @@ class Worker {
   }
 
   // stage_esp.cpp
-  static constexpr std::uint8_t kHanded = 1;  // EspPacket::place: given to us by another worker
   void process_esp_in() noexcept;
   void decrypt_session() noexcept;
   void process_esp_out() noexcept;
@@ -352,6 +353,7 @@ class Worker {
   // worker.cpp
   void run_lists() noexcept;
   void finish_iteration() noexcept;
+  void count_busy_time(bool busy) noexcept;
   void idle(unsigned empty_polls) noexcept;
 
   const WorkerSetup setup_;
@@ -362,6 +364,7 @@ class Worker {
   std::uint64_t seen_lease_version_ = 0;
   bool releasing_ = false;  // held packets are on their way out
   bool submitted_ = false;  // this iteration gave packets to the multi-buffer manager
+  bool handed_ = false;     // the burst in the lists came from another worker
   bool capturing_ = false;
   CaptureFilter capture_filter_;
   std::array<PortView, kMaxPorts> port_views_{};
@@ -382,6 +385,10 @@ class Worker {
 
   // Packet mode and moving buckets.
   BucketHandover handover_;
+  // Members, because making them costs as much as a packet: of the packets that this worker works
+  // on, and of those whose turn it is to leave. What becomes of the latter fills the former.
+  std::array<ipsec::EspPacket, kBurst> scratch_;
+  std::array<ipsec::EspPacket, kBurst> collected_;
   EgressOrder order_in_;
   EgressOrder order_out_;
   // Set when all before the fences is taken: what was given out by then has to leave first.
@@ -394,7 +401,8 @@ class Worker {
   bool last_known_ = false;
   std::uint8_t next_worker_ = 0;  // round robin
   unsigned rx_pauses_ = 0;        // polls without receiving, because lanes are full
-  std::uint64_t last_tsc_ = 0;    // at the end of the last poll
+  unsigned busy_polls_ = 0;       // since last_tsc_
+  std::uint64_t last_tsc_ = 0;    // when the cycle counter was last read
 
   WorkerCounters counters_;
 };

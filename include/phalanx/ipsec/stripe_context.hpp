@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "phalanx/base/ids.hpp"
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/ipsec/replay_window.hpp"
 #include "phalanx/ipsec/sa_mode.hpp"
 
@@ -68,8 +69,8 @@ class alignas(2 * base::kCacheLine) StripeContext {
   [[nodiscard]] std::uint64_t top() const noexcept { return top_; }
   // Asks the cache for the context.
   void prefetch() const noexcept {
-    __builtin_prefetch(&stripes_, 1);
-    __builtin_prefetch(&bits_, 1);
+    base::prefetch(&stripes_);
+    base::prefetch(&bits_);
   }
 
  private:
