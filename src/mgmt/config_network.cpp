@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "config_draft.hpp"
+#include "phalanx/dataplane/counters.hpp"
 
 namespace phalanx::mgmt {
 namespace {
@@ -174,11 +175,12 @@ bool read_mac(Group& group, std::string_view key, net::MacAddress& out) {
 }
 
 void read_ports(Group& root, Draft& draft) {
-  constexpr std::size_t kMaxPorts = 32;  // RTE_MAX_ETHPORTS
-  root.require("ports", "a list of 1..32 groups");
+  using dataplane::kMaxPorts;  // the workers' tables have no room for more
+  root.require("ports", "a list of 1..16 groups");
   draft.ports = root.groups("ports");
   if (draft.ports.size() > kMaxPorts) {
-    root.error("ports", std::to_string(draft.ports.size()) + " ports", "1..32");
+    root.error("ports", std::to_string(draft.ports.size()) + " ports",
+               "1.." + std::to_string(kMaxPorts));
     draft.ports.erase(draft.ports.begin() + kMaxPorts, draft.ports.end());
   }
   for (std::size_t i = 0; i < draft.ports.size(); ++i) {
