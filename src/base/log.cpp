@@ -2,11 +2,18 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/base/log.hpp"
 
+#include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
 
 namespace phalanx::base {
 namespace {
@@ -30,6 +37,22 @@ spdlog::logger& logger() {
     return made;
   }();
   return *instance;
+}
+
+// Whether standard error takes a line now. Nobody who logs may wait for a reader that does not
+// read: it is the control thread, which renews leases. A pipe that says yes has room for PIPE_BUF.
+bool has_room() noexcept {
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  return ::poll(&out, 1, 0) != 0;
+}
+
+// One event, one line: names of files and of other things may hold anything.
+std::string one_line(std::string_view message) {
+  std::string line(message);
+  std::replace_if(
+      line.begin(), line.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return line;
 }
 
 }  // namespace
@@ -58,8 +81,19 @@ bool log_enabled(LogLevel level) noexcept {
 }
 
 void log(LogLevel level, std::string_view component, std::string_view message) noexcept {
+  static std::mutex mutex;
+  static std::uint64_t lost = 0;
   try {
-    logger().log(to_spdlog(level), "{}: {}", component, message);
+    if (!log_enabled(level)) return;
+    const std::scoped_lock lock(mutex);
+    if (!has_room()) {
+      ++lost;
+      return;
+    }
+    if (const auto count = std::exchange(lost, 0); count != 0) {
+      logger().warn("log: lines are missing here, as nobody read them lines={}", count);
+    }
+    logger().log(to_spdlog(level), "{}: {}", component, one_line(message));
   } catch (const std::exception&) {
     // A full disk or a closed standard error must not stop the gateway.
     return;
