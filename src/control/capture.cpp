@@ -94,6 +94,7 @@ base::Result<std::unique_ptr<CaptureFile>, std::string> CaptureFile::open(
   // Without O_TRUNC, as it is not known yet what this is; O_NONBLOCK, as a pipe would make us wait.
   constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   FileDescriptor file(::open(path.c_str(), kFlags, S_IRUSR | S_IWUSR));
+  if (file.get() < 0 && errno == ELOOP) return path + " is a symbolic link, or leads in a circle";
   if (file.get() < 0) return failure("cannot open", path);
   if (auto problem = objection(file.get(), path)) return *std::move(problem);
   if (::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) return failure("cannot protect", path);

@@ -3,6 +3,7 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
 
 #include "table.hpp"
@@ -15,6 +16,17 @@ std::string list_names() {
   for (const auto& style : list_styles()) names += ", " + std::string(style.name);
   return names;
 }
+
+// CLI11 reads "-1" and what has too many digits as the largest number.
+const CLI::Validator kWholeNumber(
+    [](const std::string& text) {
+      std::uint64_t number = 0;
+      const auto* end = text.data() + text.size();
+      const auto [stopped, error] = std::from_chars(text.data(), end, number);
+      const bool whole = error == std::errc{} && stopped == end;
+      return whole ? std::string() : text + " is no whole number of 64 bits";
+    },
+    "UINT");
 
 void add_lists(CLI::App& command, Options& options, Action action) {
   command.add_option("list", options.list, list_names())->required();
@@ -35,7 +47,8 @@ void add_capture(CLI::App& capture, Options& options) {
   start->add_option("--snaplen", wanted.snaplen, "bytes of each packet")
       ->check(CLI::Range(std::uint64_t{64}, std::uint64_t{262144}))
       ->capture_default_str();
-  start->add_option("--max-packets", wanted.max_packets, "end after so many packets");
+  start->add_option("--max-packets", wanted.max_packets, "end after so many packets")
+      ->check(kWholeNumber);
   start->callback([&options] {
     options.action = Action::CaptureStart;
     // The daemon's working directory is another one.
@@ -70,7 +83,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   watch->add_option("--interval", options.interval_s, "seconds between readings")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  watch->add_option("--count", options.count, "end after so many readings");
+  watch->add_option("--count", options.count, "end after so many readings")->check(kWholeNumber);
   add_capture(*app.add_subcommand("capture", "write packets to a pcap file"), options);
 
   try {

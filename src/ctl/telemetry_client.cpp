@@ -73,7 +73,10 @@ base::Result<Json, Failure> TelemetryClient::page(const std::string& name, std::
   auto parsed = Json::parse(*reply, nullptr, false);
   if (!parsed.is_object() || !parsed.contains(command)) return not_understood(name);
   auto& body = parsed[command];
-  if (body.is_null()) return Failure{"this daemon does not show " + name};
+  if (body.is_null()) {
+    return Failure{"this daemon does not show " + name +
+                   "; phalanxctl show --help names the lists"};
+  }
   if (!body.is_object()) return not_understood(name);
   return std::move(body);
 }

@@ -95,7 +95,8 @@ TEST_F(TelemetryClientTest, RefusesWhatItDoesNotUnderstand) {
 TEST_F(TelemetryClientTest, SaysWhatWentWrong) {
   const auto unknown = rows_from([](const std::string&) { return R"({"/phalanx/sa":null})"; });
   ASSERT_FALSE(unknown.ok());
-  EXPECT_EQ(unknown.error().text, "this daemon does not show sa");
+  EXPECT_EQ(unknown.error().text,
+            "this daemon does not show sa; phalanxctl show --help names the lists");
   std::filesystem::remove(directory_.path("t.sock"));
   const auto gone = rows_from([](const std::string&) { return ""; });
   ASSERT_FALSE(gone.ok());
