@@ -41,6 +41,10 @@ std::optional<control::StateOwner> owner_of(const std::string& user) {
   return control::StateOwner{entry->pw_uid, entry->pw_gid};
 }
 
+std::string command_socket(const mgmt::Config& config) {
+  return config.node.run_dir + "/control.sock";
+}
+
 std::string describe(const ipsec::SaStoreFailure& failure, const mgmt::Config& config) {
   const auto name_at = [&](const auto& list) {
     return failure.position < list.size() ? " " + list[failure.position].name : std::string();
@@ -57,11 +61,12 @@ Gateway::Gateway(mgmt::Config config) : config_(std::move(config)) {}
 base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
     mgmt::Config config, bool new_state, const std::vector<std::string>& eal_extra) {
   std::unique_ptr<Gateway> gateway(new Gateway(std::move(config)));
-  if (auto done = gateway->open_state(new_state); !done) return done.error();
+  if (auto done = gateway->claim(new_state); !done) return done.error();
   if (auto done = gateway->start_eal(eal_extra); !done) return done.error();
   auto dataplane = dataplane::Dataplane::open(gateway->config_.dataplane, gateway->clock_);
   if (!dataplane) return dataplane.error();
   gateway->dataplane_ = std::move(*dataplane);
+  if (auto done = gateway->count_boot(); !done) return done.error();
   if (auto done = gateway->install_sas(); !done) return done.error();
   auto& parts = *gateway;
   parts.loop_ = std::make_unique<control::ControlLoop>(*parts.dataplane_, *parts.leases_,
@@ -77,15 +82,24 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
   return gateway;
 }
 
-Gateway::Status Gateway::open_state(bool new_state) {
+// What another daemon may hold, and what an operator may have to put right: before any device is
+// touched and before a boot is counted.
+Gateway::Status Gateway::claim(bool new_state) {
+  if (auto free = mgmt::CommandServer::check(command_socket(config_)); !free) return free;
   auto dir =
       control::open_state_dir(config_.node.state_dir, new_state, owner_of(config_.node.user));
   if (!dir) return dir.error().message;
-  control::StateOptions options;
-  options.node = config_.node.id;
-  options.new_state = new_state;
-  options.machine = control::this_machine();
-  auto state = control::StateStore::open(*dir, options);
+  state_dir_ = std::move(*dir);
+  state_options_.node = config_.node.id;
+  state_options_.new_state = new_state;
+  state_options_.machine = control::this_machine();
+  auto usable = control::StateStore::check(state_dir_, state_options_);
+  if (!usable) return usable.error().message;
+  return base::Ok{};
+}
+
+Gateway::Status Gateway::count_boot() {
+  auto state = control::StateStore::open(state_dir_, state_options_);
   if (!state) return state.error().message;
   if (!state->notice().empty()) base::log_warn("state", state->notice());
   state_ = std::make_unique<control::StateStore>(std::move(*state));
@@ -157,8 +171,8 @@ Gateway::Status Gateway::start_management() {
       {{"config", "The configuration, without keys, as JSON.", mgmt::render_redacted(config_)}});
   if (!telemetry) return telemetry.error();
   telemetry_ = std::move(*telemetry);
-  auto commands = mgmt::CommandServer::start(config_.node.run_dir + "/control.sock",
-                                             mgmt::make_commands(config_, *loop_));
+  auto commands =
+      mgmt::CommandServer::start(command_socket(config_), mgmt::make_commands(config_, *loop_));
   if (!commands) return commands.error();
   commands_ = std::move(*commands);
   return base::Ok{};
@@ -178,6 +192,8 @@ void Gateway::run(const std::atomic<bool>& stop) {
 
 bool Gateway::shutdown() {
   base::log_info("phalanxd", "stops");
+  // Or each client that waits for this thread would hold up the end by a second.
+  loop_->end_calls();
   commands_.reset();
   telemetry_.reset();
   dataplane_->stop();
@@ -203,6 +219,7 @@ bool Gateway::close_leases() {
 // Members go in reverse: management before what it shows, SAs before the leases' storage thread
 // would be asked again, devices before EAL.
 Gateway::~Gateway() {
+  if (loop_) loop_->end_calls();
   commands_.reset();
   telemetry_.reset();
   if (dataplane_) dataplane_->stop();

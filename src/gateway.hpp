@@ -24,8 +24,10 @@ namespace phalanx {
 // The composition root: makes every part in the order in which they need each other, runs the
 // control loop on the calling thread, and takes them down in reverse.
 //
-//   state (boot raised, on disk) -> EAL -> devices -> leases, keys, SAs -> tables -> workers
-//   -> management -> privileges dropped -> control loop until stop
+//   state locked and looked at -> EAL -> devices -> boot raised, on disk -> leases, keys, SAs
+//   -> tables -> workers -> management -> privileges dropped -> control loop until stop
+//
+// Boots are few and nonces hang on them: what usually goes wrong, goes wrong before one is counted.
 class Gateway {
  public:
   // eal_extra: arguments for EAL from the command line.
@@ -44,7 +46,8 @@ class Gateway {
   using Status = base::Result<base::Ok, std::string>;
 
   explicit Gateway(mgmt::Config config);
-  Status open_state(bool new_state);
+  Status claim(bool new_state);
+  Status count_boot();
   Status start_eal(const std::vector<std::string>& extra);
   Status install_sas();
   Status start_management();
@@ -53,6 +56,8 @@ class Gateway {
 
   mgmt::Config config_;
   base::SteadyClock clock_;
+  std::shared_ptr<control::StateDir> state_dir_;  // locked
+  control::StateOptions state_options_;
   std::unique_ptr<control::StateStore> state_;
   std::unique_ptr<dpdk::Eal> eal_;
   std::unique_ptr<control::KeyRegistry> keys_;

@@ -29,6 +29,8 @@ void catch_signals() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+  // A terminal that goes away ends us, but not without making the leases exact.
+  sigaction(SIGHUP, &action, nullptr);
   // A management client that goes away must not take the daemon with it.
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, nullptr);

@@ -124,11 +124,18 @@ unsigned ControlLoop::take_raises(base::TimePoint now) {
 bool ControlLoop::call(const std::function<void()>& work) {
   Call request{&work};
   std::unique_lock lock(calls_mutex_);
+  if (calls_ended_) return false;
   calls_.push_back(&request);
   calls_waiting_.store(true, std::memory_order_release);
-  if (calls_done_.wait_for(lock, 1s, [&] { return request.done; })) return true;
+  calls_done_.wait_for(lock, 1s, [&] { return request.done || calls_ended_; });
   std::erase(calls_, &request);
   return request.done;
+}
+
+void ControlLoop::end_calls() {
+  const std::scoped_lock lock(calls_mutex_);
+  calls_ended_ = true;
+  calls_done_.notify_all();
 }
 
 unsigned ControlLoop::take_calls() {
@@ -167,7 +174,6 @@ void ControlLoop::shutdown() {
   }
   host_->shutdown();
   capture_->stop();
-  take_calls();
 }
 
 }  // namespace phalanx::control

@@ -136,6 +136,26 @@ StateError boots_used_up(const StateDir& dir, base::NodeId node) {
                                        "keys, remove the directory and start with --new-state"};
 }
 
+// What is there, if this daemon may go on with it or, with new_state, in place of it.
+base::Result<ReadIdentity, StateError> admit(StateDir& dir, const StateOptions& options) {
+  auto read = read_identity(dir);
+  if (read.identity && read.identity->boot.value() == kLastBoot) {
+    return boots_used_up(dir, read.identity->node);
+  }
+  if (options.new_state) {
+    // Only what is not there or makes no sense is given up; the rest an operator can put right, and
+    // the boot count with it.
+    if (read.error && read.error->fault != StateFault::Missing &&
+        read.error->fault != StateFault::Damaged) {
+      return *read.error;
+    }
+    return read;
+  }
+  if (!read.identity) return *read.error;
+  if (auto error = check_identity(dir, *read.identity, options)) return *error;
+  return read;
+}
+
 // A birth: new keys and ids, no leases. The identity is written last, so that a crash in between
 // leaves leases that do not fit it, which is noticed.
 base::Result<Identity, StateError> give_birth(StateDir& dir, const StateOptions& options,
@@ -221,20 +241,25 @@ std::optional<MachineId> this_machine(const std::string& file) {
   return machine;
 }
 
+base::Result<base::Ok, StateError> StateStore::check(const std::shared_ptr<StateDir>& dir,
+                                                     const StateOptions& options) {
+  const auto read = admit(*dir, options);
+  if (!read) return read.error();
+  if (options.new_state) return base::Ok{};
+  const auto leases = LeaseFile::open(dir, read->identity->state);
+  if (!leases) return leases.error();
+  return base::Ok{};
+}
+
 base::Result<StateStore, StateError> StateStore::open(const std::shared_ptr<StateDir>& dir,
                                                       const StateOptions& options,
                                                       const RandomSource& random) {
-  auto read = read_identity(*dir);
+  auto admitted = admit(*dir, options);
+  if (!admitted) return admitted.error();
+  auto read = std::move(admitted).value();
+  const auto last_boot = read.identity ? read.identity->boot.value() : std::uint16_t{0};
   Identity identity;
-  std::uint16_t last_boot = read.identity ? read.identity->boot.value() : std::uint16_t{0};
-  if (last_boot == kLastBoot) return boots_used_up(*dir, read.identity->node);
   if (options.new_state) {
-    // Only what is not there or makes no sense is given up; the rest an operator can put right, and
-    // the boot count with it.
-    if (read.error && read.error->fault != StateFault::Missing &&
-        read.error->fault != StateFault::Damaged) {
-      return *read.error;
-    }
     auto born = give_birth(*dir, options, random);
     if (!born) return born.error();
     identity = *born;
@@ -245,9 +270,7 @@ base::Result<StateStore, StateError> StateStore::open(const std::shared_ptr<Stat
       read.notice = "existing state was replaced: all number leases are forgotten";
     }
   } else {
-    if (!read.identity) return *read.error;
     identity = *read.identity;
-    if (auto error = check_identity(*dir, identity, options)) return *error;
   }
   // Looked at before the boot count is raised, so that a start that must fail uses no boot up.
   auto leases = LeaseFile::open(dir, identity.state);

@@ -58,7 +58,8 @@ base::Result<base::Ok, std::string> clear_path(const std::string& path,
   return base::Ok{};
 }
 
-base::Result<FileDescriptor, std::string> listen_at(const std::string& path) {
+// The address, with its directory made and nobody there.
+base::Result<sockaddr_un, std::string> prepare(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) return "command socket " + path + " is too long";
@@ -68,12 +69,18 @@ base::Result<FileDescriptor, std::string> listen_at(const std::string& path) {
     return failed(path, "has no directory");
   }
   if (auto clear = clear_path(path, address); !clear) return clear.error();
+  return address;
+}
+
+base::Result<FileDescriptor, std::string> listen_at(const std::string& path) {
+  const auto address = prepare(path);
+  if (!address) return address.error();
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) return failed(path, "cannot be made");
   // Linux gives the file the mode of the unbound socket: there is no moment at which others could
   // connect.
   if (::fchmod(socket.get(), 0600) != 0 ||
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0 ||
       ::listen(socket.get(), static_cast<int>(CommandServer::kMaxClients)) != 0) {
     return failed(path, "cannot be opened");
   }
@@ -235,6 +242,11 @@ void CommandServer::Loop::drop_finished() {
   std::erase_if(clients_, [now](const Client& client) {
     return (client.closing && client.output.empty()) || now >= client.deadline;
   });
+}
+
+base::Result<base::Ok, std::string> CommandServer::check(const std::string& path) {
+  if (auto address = prepare(path); !address) return address.error();
+  return base::Ok{};
 }
 
 base::Result<std::unique_ptr<CommandServer>, std::string> CommandServer::start(

@@ -49,6 +49,8 @@ class ControlLoop {
   // Any thread but the control thread: runs `work` on it and waits. False when it did not run
   // within a second (the daemon is stopping).
   bool call(const std::function<void()>& work);
+  // From now on every call, those that wait included, returns false at once: poll() runs no more.
+  void end_calls();
 
   // Any thread but the control thread: it would wait for a disk.
   [[nodiscard]] CaptureSession& capture() noexcept { return *capture_; }
@@ -94,6 +96,7 @@ class ControlLoop {
   std::mutex calls_mutex_;
   std::condition_variable calls_done_;
   std::vector<Call*> calls_;
+  bool calls_ended_ = false;
   std::atomic<bool> calls_waiting_{false};
 };
 

@@ -59,6 +59,11 @@ struct StateOptions {
 // The state directory of a running daemon: its boot is raised and durable. Control thread.
 class StateStore {
  public:
+  // Whether open would go on, as far as reading tells. Nothing is written: what else a start needs
+  // can be tried next, and uses no boot up when it fails.
+  [[nodiscard]] static base::Result<base::Ok, StateError> check(
+      const std::shared_ptr<StateDir>& dir, const StateOptions& options);
+
   // Reads and verifies everything, raises the boot count and makes that durable. Nothing may be
   // encrypted before this returned.
   [[nodiscard]] static base::Result<StateStore, StateError> open(

@@ -44,6 +44,10 @@ class CommandServer {
   static constexpr std::size_t kMaxClients = 8;
   static constexpr int kIdleSeconds = 60;
 
+  // Whether start would find its path free: before anything is begun that a second daemon must not
+  // do twice.
+  static base::Result<base::Ok, std::string> check(const std::string& path);
+
   // Makes the socket's directory, one level of it, and takes over a socket that nobody serves. The
   // error is one sentence for the operator.
   static base::Result<std::unique_ptr<CommandServer>, std::string> start(const std::string& path,

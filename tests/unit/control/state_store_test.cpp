@@ -124,8 +124,12 @@ class StateStoreTest : public testing::Test {
     return StateStore::open(disk_.dir(), with);
   }
   void expect_fault(const StateOptions& with, StateFault fault, const std::string& text) {
+    // A check says the same as the start that it spares.
+    const auto checked = StateStore::check(disk_.dir(), with);
+    ASSERT_FALSE(checked.ok());
     const auto store = open(with);
     ASSERT_FALSE(store.ok());
+    EXPECT_EQ(checked.error().message, store.error().message);
     EXPECT_EQ(store.error().fault, fault) << store.error().message;
     EXPECT_NE(store.error().message.find(text), std::string::npos) << store.error().message;
     EXPECT_NE(store.error().message.find("/sim"), std::string::npos) << store.error().message;
@@ -157,6 +161,22 @@ TEST_F(StateStoreTest, CountsBootsFromOneOn) {
     EXPECT_EQ(next->identity().state, first->identity().state);
     EXPECT_TRUE(next->notice().empty());
   }
+}
+
+TEST_F(StateStoreTest, CheckingUsesNoBootUpAndWritesNothing) {
+  ASSERT_TRUE(StateStore::check(disk_.dir(), options(true)).ok());
+  EXPECT_FALSE(open(options()).ok()) << "a check of a new state is no birth";
+  ASSERT_TRUE(open(options(true)).ok());
+  const auto identity = disk_.content("identity");
+  const auto leases = disk_.content("leases");
+  for (const bool new_state : {false, true}) {
+    EXPECT_TRUE(StateStore::check(disk_.dir(), options(new_state)).ok());
+  }
+  EXPECT_EQ(disk_.content("identity"), identity);
+  EXPECT_EQ(disk_.content("leases"), leases);
+  const auto store = open(options());
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ(store->identity().boot.value(), 2);
 }
 
 TEST_F(StateStoreTest, EveryBirthHasKeysOfItsOwn) {
