@@ -28,6 +28,14 @@ const CLI::Validator kWholeNumber(
     },
     "UINT");
 
+// A range lets "nan" pass.
+const CLI::Validator kNumber(
+    [](const std::string& text) {
+      const bool digits = text.find_first_not_of("0123456789.") == std::string::npos;
+      return digits ? std::string() : text + " is no decimal number";
+    },
+    "FLOAT");
+
 void add_lists(CLI::App& command, Options& options, Action action) {
   command.add_option("list", options.list, list_names())->required();
   command.add_option("name", options.name, "only the row with this name, in full");
@@ -82,6 +90,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   add_lists(*watch, options, Action::Watch);
   watch->add_option("--interval", options.interval_s, "seconds between readings")
       ->check(CLI::Range(0.1, 3600.0))
+      ->check(kNumber)
       ->capture_default_str();
   watch->add_option("--count", options.count, "end after so many readings")->check(kWholeNumber);
   add_capture(*app.add_subcommand("capture", "write packets to a pcap file"), options);

@@ -13,7 +13,7 @@ namespace phalanx::base {
 namespace {
 
 // Standard error is a pipe for the time of a test.
-class LogTest : public testing::Test {
+class LogIntoPipe : public testing::Test {
  protected:
   void SetUp() override {
     std::array<int, 2> ends{};
@@ -43,7 +43,7 @@ class LogTest : public testing::Test {
   int saved_ = -1;
 };
 
-TEST_F(LogTest, WritesOneLineWhateverTheMessageHolds) {
+TEST_F(LogIntoPipe, WritesOneLineWhateverTheMessageHolds) {
   log_warn("test", "file=/tmp/a\nerror fake: \x1b[31mred\x7f\tend \xc3\xa9");
   const auto line = read_all();
   EXPECT_EQ(line.substr(line.find("test:")),
@@ -51,7 +51,7 @@ TEST_F(LogTest, WritesOneLineWhateverTheMessageHolds) {
 }
 
 // A reader that does not read must stop nobody; what was lost is told.
-TEST_F(LogTest, LosesLinesRatherThanWait) {
+TEST_F(LogIntoPipe, LosesLinesRatherThanWait) {
   const std::string message(1000, 'x');
   constexpr int kLines = 200;  // a pipe holds 64 KiB
   for (int i = 0; i < kLines; ++i) log_warn("test", message);
