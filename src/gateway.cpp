@@ -111,7 +111,11 @@ Gateway::Status Gateway::count_boot() {
 
 Gateway::Status Gateway::start_eal(const std::vector<std::string>& extra) {
   auto eal = dpdk::Eal::start(eal_arguments(config_, extra));
-  if (!eal) return eal.error();
+  if (!eal) {
+    // EAL's own lines say more; its error number often says "Permission denied" for this.
+    constexpr auto kHint = " (eal.hugepages needs reserved pages: sysctl vm.nr_hugepages)";
+    return eal.error() + (config_.eal.hugepages ? kHint : "");
+  }
   eal_ = std::make_unique<dpdk::Eal>(std::move(*eal));
   return base::Ok{};
 }

@@ -48,6 +48,13 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// What is cut shows it: a list of SAs must not look complete.
+std::string shown(const std::string& text) {
+  static constexpr std::string_view kCut = "...";
+  if (text.size() <= kMaxText) return printable(text);
+  return printable(std::string_view(text).substr(0, kMaxText - kCut.size())) + std::string(kCut);
+}
+
 std::size_t json_bytes(const Row& row) {
   std::size_t bytes = 4;
   for (const auto& [name, value] : row) {
@@ -64,7 +71,7 @@ rte_tel_data* dictionary_of(const Row& row) {
   rte_tel_data_start_dict(data);
   for (const auto& [name, value] : row) {
     if (const auto* text = std::get_if<std::string>(&value)) {
-      rte_tel_data_add_dict_string(data, name.c_str(), printable(*text).c_str());
+      rte_tel_data_add_dict_string(data, name.c_str(), shown(*text).c_str());
     } else {
       rte_tel_data_add_dict_u64(data, name.c_str(), std::get<std::uint64_t>(value));
     }
