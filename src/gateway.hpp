@@ -9,6 +9,7 @@
 
 #include "phalanx/base/clock.hpp"
 #include "phalanx/base/result.hpp"
+#include "phalanx/control/cluster_service.hpp"
 #include "phalanx/control/control_loop.hpp"
 #include "phalanx/control/key_registry.hpp"
 #include "phalanx/control/lease_service.hpp"
@@ -21,6 +22,12 @@
 
 namespace phalanx {
 
+// What the operator says on the command line about the past.
+struct NewState {
+  bool state = false;    // --new-state
+  bool cluster = false;  // --new-cluster
+};
+
 // The composition root: makes every part in the order in which they need each other, runs the
 // control loop on the calling thread, and takes them down in reverse.
 //
@@ -32,13 +39,14 @@ class Gateway {
  public:
   // eal_extra: arguments for EAL from the command line.
   static base::Result<std::unique_ptr<Gateway>, std::string> start(
-      mgmt::Config config, bool new_state, const std::vector<std::string>& eal_extra);
+      mgmt::Config config, const NewState& wanted, const std::vector<std::string>& eal_extra);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
-  // Returns when `stop` is set. Main thread.
-  void run(const std::atomic<bool>& stop);
+  // Returns when `stop` is set, or (false) when this node of a cluster must be started again. Main
+  // thread.
+  [[nodiscard]] bool run(const std::atomic<bool>& stop);
   // Workers drain, leases become exact, buffers are counted. False: something was lost on the way.
   [[nodiscard]] bool shutdown();
 
@@ -46,13 +54,17 @@ class Gateway {
   using Status = base::Result<base::Ok, std::string>;
 
   explicit Gateway(mgmt::Config config);
-  Status claim(bool new_state);
+  Status claim(const NewState& wanted);
+  Status check_past(const NewState& wanted);
   Status count_boot();
+  Status open_cluster(const NewState& wanted);
+  Status open_leases();
   Status start_eal(const std::vector<std::string>& extra);
   Status install_sas();
   Status start_management();
   Status start_workers();
   [[nodiscard]] bool close_leases();
+  void hand_over();
 
   mgmt::Config config_;
   base::SteadyClock clock_;
@@ -63,7 +75,9 @@ class Gateway {
   std::unique_ptr<control::KeyRegistry> keys_;
   std::vector<control::KeyRegistry::Use> key_uses_;  // by SA
   std::unique_ptr<dataplane::Dataplane> dataplane_;
-  std::unique_ptr<control::LeaseService> leases_;
+  std::unique_ptr<control::LeaseService> leases_;     // alone
+  std::unique_ptr<control::ClusterService> cluster_;  // in a cluster
+  std::vector<control::LeaseSpec> specs_;
   bool leases_open_ = false;  // not made exact yet
   std::unique_ptr<control::ControlLoop> loop_;
   std::unique_ptr<mgmt::Telemetry> telemetry_;

@@ -59,13 +59,14 @@ int run(const Options& options) {
     return kExitFailure;
   }
   catch_signals();
-  auto gateway = Gateway::start(std::move(*config), options.new_state, options.eal_arguments);
+  auto gateway = Gateway::start(std::move(*config), {options.new_state, options.new_cluster},
+                                options.eal_arguments);
   if (!gateway) {
     base::log_error("phalanxd", gateway.error());
     return kExitFailure;
   }
-  (*gateway)->run(stop_requested);
-  return (*gateway)->shutdown() ? kExitOk : kExitFailure;
+  const bool wanted = (*gateway)->run(stop_requested);
+  return (*gateway)->shutdown() && wanted ? kExitOk : kExitFailure;
 }
 
 }  // namespace

@@ -9,12 +9,13 @@
 namespace phalanx {
 
 const char* usage_text() noexcept {
-  return "usage: phalanxd --config FILE [--check-config] [--new-state] [--log-level LEVEL]\n"
-         "                [--help] [--version] [-- EAL-ARGUMENTS...]\n"
+  return "usage: phalanxd --config FILE [--check-config] [--new-state] [--new-cluster]\n"
+         "                [--log-level LEVEL] [--help] [--version] [-- EAL-ARGUMENTS...]\n"
          "\n"
          "  -c, --config FILE      configuration, see phalanx.conf(5)\n"
          "      --check-config     read and check it, then exit\n"
          "      --new-state        make a state directory where there is none\n"
+         "      --new-cluster      --new-state on all members of a cluster that was never started\n"
          "      --log-level LEVEL  debug, info, warn or error; default info\n"
          "  -h, --help             this text\n"
          "      --version          version and build\n"
@@ -23,11 +24,12 @@ const char* usage_text() noexcept {
 }
 
 base::Result<Options, std::string> parse_options(int argc, char** argv) {
-  enum Long : int { kCheck = 256, kNewState, kLogLevel, kVersion };
-  static constexpr std::array<option, 7> kLongOptions = {{
+  enum Long : int { kCheck = 256, kNewState, kNewCluster, kLogLevel, kVersion };
+  static constexpr std::array<option, 8> kLongOptions = {{
       {"config", required_argument, nullptr, 'c'},
       {"check-config", no_argument, nullptr, kCheck},
       {"new-state", no_argument, nullptr, kNewState},
+      {"new-cluster", no_argument, nullptr, kNewCluster},
       {"log-level", required_argument, nullptr, kLogLevel},
       {"help", no_argument, nullptr, 'h'},
       {"version", no_argument, nullptr, kVersion},
@@ -43,6 +45,7 @@ base::Result<Options, std::string> parse_options(int argc, char** argv) {
       case 'h': options.help = true; break;
       case kCheck: options.check_config = true; break;
       case kNewState: options.new_state = true; break;
+      case kNewCluster: options.new_cluster = true; break;
       case kVersion: options.version = true; break;
       case kLogLevel:
         if (!base::parse_log_level(optarg, options.log_level)) {

@@ -19,6 +19,7 @@ struct Options {
   std::string config_path;
   bool check_config = false;
   bool new_state = false;
+  bool new_cluster = false;
   bool help = false;
   bool version = false;
   base::LogLevel log_level = base::LogLevel::Info;

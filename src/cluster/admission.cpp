@@ -15,7 +15,8 @@ void Admission::on(const Header& from, const Hello& hello) {
   auto& known = core_.disk.boots[node];
   HelloReply reply{HelloStatus::Known, hello.boot, known.boot, hello.nonce};
   if (hello.boot != base::BootCount{}) {
-    const bool same_machine = known.boot == base::BootCount{} || known.machine == hello.machine;
+    // Of a boot that others told us about we do not know the machine: they do.
+    const bool same_machine = known.machine == MachineId{} || known.machine == hello.machine;
     const bool newer = hello.boot > known.boot;
     const bool same = hello.boot == known.boot &&
                       (known.nonce == hello.nonce || planted(Bug::EqualBootOtherNonce));

@@ -42,6 +42,21 @@ LeaseIndex LeaseBook::add(const LeaseKey& key, std::uint64_t stored, std::uint64
   return lease;
 }
 
+void LeaseBook::resume(LeaseIndex lease, std::uint64_t used, std::uint64_t granted,
+                       base::TimePoint now, LeaseActions& actions) {
+  auto& entry = at(lease);
+  entry.state = State::Idle;
+  entry.asked = entry.closing = false;
+  entry.used = used;
+  entry.low = entry.high = granted;
+  entry.older = entry.newer = {now, entry.packets};
+  publish(lease, granted, actions);
+}
+
+void LeaseBook::suspend(LeaseIndex lease) noexcept {
+  at(lease).state = State::Closed;
+}
+
 void LeaseBook::observe(LeaseIndex lease, base::TimePoint now, const LeaseUse& use,
                         LeaseActions& actions) {
   note(at(lease), now, use);

@@ -93,9 +93,14 @@ unsigned ClusterDriver::poll(base::TimePoint now) {
     node_.tick(now, outputs_);
     execute(now);
   }
+  flush(now);
+  return found;
+}
+
+void ClusterDriver::flush(base::TimePoint now) {
+  if (stats_.failed) return;
   if (std::exchange(dirty_, false)) node_.flush(now, outputs_);
   execute(now);
-  return found;
 }
 
 void ClusterDriver::watch_loop(base::TimePoint now) {
@@ -108,7 +113,7 @@ void ClusterDriver::watch_loop(base::TimePoint now) {
 
 cluster::Node::Status ClusterDriver::command(const Command& run) {
   dirty_ = true;
-  return run(node_, outputs_);
+  return run(node_, last_round_, outputs_);
 }
 
 void ClusterDriver::take(const ReceivedDatagram& datagram, base::TimePoint now) {
@@ -132,6 +137,8 @@ void ClusterDriver::take(const ReceivedDatagram& datagram, base::TimePoint now) 
   if (!received->reply.empty()) port_.send(from, received->reply);
   if (received->message.empty()) {
     ++member.counters.handshakes;
+    // The new session gets as long to show itself as a silent member had.
+    member.next_init = now + suspect_after();
     port_.confirm(from, datagram.path);
     return;
   }

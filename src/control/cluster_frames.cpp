@@ -22,52 +22,76 @@ constexpr std::uint8_t kTtl = 64;
 constexpr std::uint8_t kIpv4WithoutOptions = 0x45;
 // DSCP CS6, network control (RFC 4594 3.2): heartbeats before everything else.
 constexpr std::uint8_t kNetworkControl = 48 << 2;
-constexpr std::size_t kFragmentUnit = 8;
+// No message of the secure channel begins with it.
+constexpr std::uint8_t kPieceVersion = 0xf0;
+// A datagram of kMaxUdpPayload in pieces for the smallest MTU, 1280.
+constexpr std::size_t kMaxPieces = 64;
+
+// |  version (1)  | reserved (1) |   count (2)   |   index (2)   | reserved (2) |    id (4)    |
+struct PieceHeader {
+  std::uint8_t version;
+  std::uint8_t reserved;
+  base::be16 count;
+  base::be16 index;
+  base::be16 reserved2;
+  base::be32 id;
+  // followed by: the piece
+};
+static_assert(sizeof(PieceHeader) == 12 && alignof(PieceHeader) == 1);
 
 template <typename T>
 std::span<const std::byte> bytes_of(const T& value) {
   return std::as_bytes(std::span(&value, 1));
 }
 
-}  // namespace
-
-void write_udp_frames(const UdpPath& path, std::span<const std::byte> payload, std::uint16_t mtu,
-                      std::uint16_t identification,
-                      const std::function<void(std::span<const std::byte> frame)>& sink) {
-  if (payload.size() > kMaxUdpPayload) return;
+// One frame: headers, then both parts one after the other.
+std::vector<std::byte> make_frame(const UdpPath& path, std::span<const std::byte> head,
+                                  std::span<const std::byte> body) {
   const EthernetHeader ethernet{path.destination_mac, path.source_mac,
                                 base::be16(net::kEtherTypeIpv4)};
   UdpHeader udp;
   udp.source_port = udp.destination_port = base::be16(path.udp_port);
-  udp.length = base::be16(static_cast<std::uint16_t>(sizeof(udp) + payload.size()));
+  const auto length = sizeof(udp) + head.size() + body.size();
+  udp.length = base::be16(static_cast<std::uint16_t>(length));
   udp.checksum = base::be16(0);
-  const auto total = sizeof(udp) + payload.size();
-  const auto room = static_cast<std::size_t>(mtu) - sizeof(Ipv4Header);
-  const auto step = total <= room ? total : room / kFragmentUnit * kFragmentUnit;
-  std::vector<std::byte> frame;
-  for (std::size_t offset = 0; offset < total; offset += step) {
-    const auto length = std::min(step, total - offset);
-    Ipv4Header ip{};
-    ip.version_ihl = kIpv4WithoutOptions;
-    ip.type_of_service = kNetworkControl;
-    ip.total_length = base::be16(static_cast<std::uint16_t>(sizeof(ip) + length));
-    ip.identification = base::be16(identification);
-    const bool more = offset + length < total;
-    ip.fragment = base::be16(static_cast<std::uint16_t>(offset / kFragmentUnit |
-                                                        (more ? Ipv4Header::kMoreFragments : 0U)));
-    ip.ttl = kTtl;
-    ip.protocol = net::kProtoUdp;
-    std::memcpy(ip.source.data(), path.source.bytes.data(), ip.source.size());
-    std::memcpy(ip.destination.data(), path.destination.bytes.data(), ip.destination.size());
-    ip.checksum = base::be16(net::checksum(bytes_of(ip)));
-    frame.resize(sizeof(ethernet) + sizeof(ip) + length);
-    base::ByteWriter out(frame);
-    out.bytes(bytes_of(ethernet));
-    out.bytes(bytes_of(ip));
-    const auto head = offset == 0 ? sizeof(udp) : std::size_t{0};
-    if (head != 0) out.bytes(bytes_of(udp));
-    out.bytes(payload.subspan(offset + head - sizeof(udp), length - head));
-    sink(frame);
+  Ipv4Header ip{};
+  ip.version_ihl = kIpv4WithoutOptions;
+  ip.type_of_service = kNetworkControl;
+  ip.total_length = base::be16(static_cast<std::uint16_t>(sizeof(ip) + length));
+  ip.fragment = base::be16(Ipv4Header::kDontFragment);
+  ip.ttl = kTtl;
+  ip.protocol = net::kProtoUdp;
+  std::memcpy(ip.source.data(), path.source.bytes.data(), ip.source.size());
+  std::memcpy(ip.destination.data(), path.destination.bytes.data(), ip.destination.size());
+  ip.checksum = base::be16(net::checksum(bytes_of(ip)));
+  std::vector<std::byte> frame(sizeof(ethernet) + sizeof(ip) + length);
+  base::ByteWriter out(frame);
+  out.bytes(bytes_of(ethernet));
+  out.bytes(bytes_of(ip));
+  out.bytes(bytes_of(udp));
+  out.bytes(head);
+  out.bytes(body);
+  return frame;
+}
+
+}  // namespace
+
+void write_udp_frames(const UdpPath& path, std::span<const std::byte> payload, std::uint16_t mtu,
+                      std::uint32_t datagram_id,
+                      const std::function<void(std::span<const std::byte> frame)>& sink) {
+  if (payload.size() > kMaxUdpPayload) return;
+  const auto room = static_cast<std::size_t>(mtu) - sizeof(Ipv4Header) - sizeof(UdpHeader);
+  if (payload.size() <= room) return sink(make_frame(path, {}, payload));
+  const auto step = room - sizeof(PieceHeader);
+  PieceHeader header{};
+  header.version = kPieceVersion;
+  header.count = base::be16(static_cast<std::uint16_t>((payload.size() + step - 1) / step));
+  header.id = base::be32(datagram_id);
+  for (std::uint16_t i = 0; i < header.count.host(); ++i) {
+    header.index = base::be16(i);
+    const auto offset = i * step;
+    const auto piece = payload.subspan(offset, std::min(step, payload.size() - offset));
+    sink(make_frame(path, bytes_of(header), piece));
   }
 }
 
@@ -103,85 +127,58 @@ ClusterFrame ClusterFrameReader::read_ip(std::span<const std::byte> packet,
       std::find(members_.begin(), members_.end(), out.from) == members_.end()) {
     return out;
   }
-  const auto piece =
-      packet.subspan(sizeof(Ipv4Header), ip->total_length.host() - sizeof(Ipv4Header));
-  const auto fragment = ip->fragment.host();
-  const std::size_t offset =
-      static_cast<std::size_t>(fragment & Ipv4Header::kOffsetMask) * kFragmentUnit;
-  const bool more = (fragment & Ipv4Header::kMoreFragments) != 0;
-  std::vector<std::byte> datagram;
-  if (offset == 0 && !more) {
-    datagram.assign(piece.begin(), piece.end());
-  } else {
-    auto whole = collect(out.from, ip->identification.host(), offset, more, piece, now);
-    if (!whole) {
-      out.kind = ClusterFrame::Kind::Incomplete;
-      return out;
-    }
-    datagram = *std::move(whole);
-  }
-  const auto* udp = base::view_as<UdpHeader>(std::span<const std::byte>(datagram));
-  if (udp == nullptr || udp->destination_port.host() != udp_port_ ||
-      udp->length.host() < sizeof(UdpHeader) || udp->length.host() > datagram.size()) {
+  const auto* udp = base::view_as<UdpHeader>(packet.subspan(sizeof(Ipv4Header)));
+  const auto available = ip->total_length.host() - sizeof(Ipv4Header);
+  const bool whole = (ip->fragment.host() & ~Ipv4Header::kDontFragment) == 0;
+  if (!whole || udp == nullptr || udp->destination_port.host() != udp_port_ ||
+      udp->length.host() < sizeof(UdpHeader) || udp->length.host() > available) {
     return out;
   }
-  const auto begin = datagram.begin() + sizeof(UdpHeader);
-  out.payload.assign(begin, datagram.begin() + udp->length.host());
-  out.kind = ClusterFrame::Kind::Datagram;
+  const auto payload = packet.subspan(sizeof(Ipv4Header) + sizeof(UdpHeader),
+                                      udp->length.host() - sizeof(UdpHeader));
+  if (payload.empty() || std::to_integer<std::uint8_t>(payload[0]) != kPieceVersion) {
+    out.payload.assign(payload.begin(), payload.end());
+    out.kind = ClusterFrame::Kind::Datagram;
+    return out;
+  }
+  auto datagram = collect(out.from, payload, now);
+  out.kind = datagram ? ClusterFrame::Kind::Datagram : ClusterFrame::Kind::Incomplete;
+  if (datagram) out.payload = *std::move(datagram);
   return out;
 }
 
-// The whole datagram when this was its last missing piece. Pieces that overlap void all (RFC 8200
-// 4.5 says so for IPv6, and nobody who fragments honestly makes them).
+// The whole datagram when this was its last missing piece.
 std::optional<std::vector<std::byte>> ClusterFrameReader::collect(const net::IpAddress& from,
-                                                                  std::uint16_t identification,
-                                                                  std::size_t offset, bool more,
                                                                   std::span<const std::byte> piece,
                                                                   base::TimePoint now) {
   while (!partial_.empty() && now - partial_.front().since > kPatience) partial_.pop_front();
-  if (piece.empty() || (more && piece.size() % kFragmentUnit != 0) ||
-      offset + piece.size() > kMaxUdpPayload + sizeof(UdpHeader)) {
-    return std::nullopt;
-  }
+  const auto* header = base::view_as<PieceHeader>(piece);
+  if (header == nullptr || piece.size() == sizeof(PieceHeader)) return std::nullopt;
+  const std::size_t count = header->count.host();
+  const std::size_t index = header->index.host();
+  if (count > kMaxPieces || index >= count) return std::nullopt;
   auto found = std::find_if(partial_.begin(), partial_.end(), [&](const Partial& each) {
-    return each.from == from && each.identification == identification;
+    return each.from == from && each.id == header->id.host();
   });
   if (found == partial_.end()) {
     if (partial_.size() == kMaxPartial) partial_.pop_front();
     Partial fresh;
     fresh.from = from;
-    fresh.identification = identification;
+    fresh.id = header->id.host();
     fresh.since = now;
+    fresh.pieces.resize(count);
+    fresh.missing = count;
     partial_.push_back(std::move(fresh));
     found = partial_.end() - 1;
   }
-  auto& partial = *found;
-  const auto end = offset + piece.size();
-  const auto next = partial.pieces.lower_bound(offset);
-  const bool overlaps =
-      (next != partial.pieces.end() && next->first < end) ||
-      (next != partial.pieces.begin() &&
-       std::prev(next)->first + std::prev(next)->second > offset) ||
-      (partial.total && end > *partial.total) ||
-      (!more && ((partial.total && *partial.total != end) || partial.bytes.size() > end));
-  if (overlaps) {
-    partial_.erase(found);
-    return std::nullopt;
-  }
-  if (partial.bytes.size() < end) partial.bytes.resize(end);
-  std::copy(piece.begin(), piece.end(),
-            partial.bytes.begin() + static_cast<std::ptrdiff_t>(offset));
-  partial.pieces.emplace(offset, piece.size());
-  if (!more) partial.total = end;
-  std::size_t covered = 0;
-  for (const auto& [at, length] : partial.pieces) {
-    if (at != covered) return std::nullopt;
-    covered += length;
-  }
-  if (!partial.total || covered != *partial.total) return std::nullopt;
-  auto whole = std::move(partial.bytes);
+  if (found->pieces.size() != count || !found->pieces[index].empty()) return std::nullopt;
+  const auto body = piece.subspan(sizeof(PieceHeader));
+  found->pieces[index].assign(body.begin(), body.end());
+  if (--found->missing != 0) return std::nullopt;
+  std::vector<std::byte> datagram;
+  for (const auto& each : found->pieces) datagram.insert(datagram.end(), each.begin(), each.end());
   partial_.erase(found);
-  return whole;
+  return datagram;
 }
 
 }  // namespace phalanx::control

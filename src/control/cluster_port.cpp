@@ -75,7 +75,7 @@ void ClusterPort::send(base::NodeId to, std::span<const std::byte> datagram) {
   const auto found = members_.find(to);
   if (found == members_.end()) return;
   const UdpPath path{link_.mac, found->second.mac, own_, found->second.address, udp_port_};
-  write_udp_frames(path, datagram, link_.mtu, ++identification_,
+  write_udp_frames(path, datagram, link_.mtu, ++datagram_id_,
                    [this](std::span<const std::byte> frame) { transmit(frame); });
 }
 

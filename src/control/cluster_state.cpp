@@ -103,6 +103,15 @@ std::optional<cluster::DiskState> parse_cluster_state(std::span<const std::byte>
   return state;
 }
 
+bool is_of_cluster(StateDir& dir) {
+  const auto bytes = dir.read(kFileName, kMaxBytes);
+  return bytes.ok() ? !bytes->empty() : bytes.error().fault != FileFault::NotFound;
+}
+
+FileResult forget_cluster(StateDir& dir) {
+  return replace_file(dir, kFileName, {});
+}
+
 base::Result<std::optional<cluster::DiskState>, StateError> ClusterStateFile::load() {
   const auto path = dir_->path() + "/" + kFileName;
   auto bytes = dir_->read(kFileName, kMaxBytes);
@@ -110,6 +119,7 @@ base::Result<std::optional<cluster::DiskState>, StateError> ClusterStateFile::lo
     if (bytes.error().fault == FileFault::NotFound) return std::optional<cluster::DiskState>();
     return StateError{StateFault::Io, path + " cannot be read: " + to_string(bytes.error())};
   }
+  if (bytes->empty()) return std::optional<cluster::DiskState>();
   auto state = parse_cluster_state(*bytes, store_.identity().state);
   if (!state) {
     return StateError{StateFault::Damaged,

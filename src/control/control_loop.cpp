@@ -31,7 +31,7 @@ HostConfig host_config(const dataplane::Dataplane& dataplane) {
 
 }  // namespace
 
-ControlLoop::ControlLoop(dataplane::Dataplane& dataplane, LeaseService& leases,
+ControlLoop::ControlLoop(dataplane::Dataplane& dataplane, SequenceLeases& leases,
                          const base::Clock& clock, std::uint64_t seed)
     : dataplane_(dataplane),
       leases_(leases),
@@ -53,6 +53,8 @@ ControlLoop::~ControlLoop() = default;
 void ControlLoop::announce_links() {
   const auto now = clock_.now();
   for (std::size_t i = 0; i < dataplane_.tables().ports.size(); ++i) {
+    // The cluster port is nobody's gateway, and its queues are not the workers'.
+    if (dataplane_.tables().ports[i].role == dataplane::PortRole::Cluster) continue;
     host_->on_link_up(base::PortIndex(static_cast<std::uint8_t>(i)), now);
   }
 }
@@ -66,7 +68,7 @@ unsigned ControlLoop::poll() {
   work += take_calls();
   if (host_->next_deadline() <= now) host_->tick(now);
   leases_.step(now);
-  if (const auto limits = leases_.stats().published; limits != seen_limits_) {
+  if (const auto limits = leases_.published(); limits != seen_limits_) {
     seen_limits_ = limits;
     dataplane_.announce_leases();
   }
@@ -163,7 +165,8 @@ void ControlLoop::watch_links(base::TimePoint now) {
       if (ports[port].device != i) continue;
       base::log_warn("control", std::string("the link is ") + (up ? "up again" : "down") +
                                     " port=" + ports[port].name);
-      if (up) host_->on_link_up(base::PortIndex(static_cast<std::uint8_t>(port)), now);
+      if (up && ports[port].role != dataplane::PortRole::Cluster)
+        host_->on_link_up(base::PortIndex(static_cast<std::uint8_t>(port)), now);
     }
   }
 }

@@ -55,6 +55,8 @@ bool DataplaneIo::transmit(base::PortIndex port, std::span<const std::byte> fram
   auto& meta = dataplane::meta_of(packet);
   meta.task = PacketTask::Transmit;
   meta.port = port.value();
+  auto* ethernet = rte_pktmbuf_mtod(packet, net::EthernetHeader*);
+  ethernet->source = dataplane_.tables().ports[port.value()].source_mac;
   if (!give(packet)) return false;
   counters_.sent_frames.add(1);
   return true;
@@ -120,7 +122,7 @@ bool DataplaneIo::publish_adjacency(dataplane::AdjacencyIndex index, base::PortI
   adjacency->address = address;
   auto* header = base::wire_at<net::EthernetHeader>(adjacency->l2.data());
   header->destination = mac;
-  header->source = egress.mac;
+  header->source = egress.source_mac;
   header->ether_type = base::be16(ether_type_of(address));
   if (egress.vlan != 0) {
     header->ether_type = base::be16(net::kEtherTypeVlan);

@@ -41,6 +41,7 @@ HostCounter HostStack::on_arp_request(base::PortIndex port, const net::ArpMessag
   } else if (!message.sender.is_unspecified()) {
     static_cast<void>(neighbors_.update(sender, {.mac = message.sender_mac}, now));
   }
+  if (answers_ && !answers_(message.sender, message.target)) return HostCounter::LeftToOthers;
   net::ArpMessage reply;
   reply.operation = net::ArpOperation::Reply;
   reply.sender_mac = addresses_.port(port).mac;

@@ -21,6 +21,7 @@ constexpr std::array<HostCounterInfo, kNumHostCounters> kTable = {{
     {EchoAnswered, Group::Done, "echo_answered", "echo requests to our addresses"},
     {ErrorWanted, Group::Done, "error_wanted", "packets not forwarded that ask for an ICMP error"},
     {NeighborWanted, Group::Done, "neighbor_wanted", "packets whose next hop had no MAC address"},
+    {LeftToOthers, Group::Done, "left_to_others", "asked for us; another node answers"},
     {BadPunt, Group::Drop, "bad_punt", "no such port, or no packet"},
     {ArpMalformed, Group::Drop, "arp_malformed", "short, not Ethernet and IPv4, or bad operation"},
     {ArpNotForUs, Group::Drop, "arp_not_for_us", "neither to us nor of a neighbor that we know"},

@@ -30,7 +30,9 @@ HostCounter HostStack::on_ndp(const LocalPacket& packet, std::uint8_t type, base
   if (!packet.from) return HostCounter::NdpMalformed;
   const auto message = net::parse_ndp(packet.packet);
   if (!message) return HostCounter::NdpMalformed;
-  if (*packet.from == addresses_.port(packet.port).mac) return HostCounter::OwnFrame;
+  // In a cluster frames come from a node's own MAC, and name the one that all share.
+  const auto& mac = addresses_.port(packet.port).mac;
+  if (*packet.from == mac || message->link_layer == mac) return HostCounter::OwnFrame;
   return message->kind == net::NdpKind::Solicitation
              ? on_solicitation(packet.port, *packet.from, *message, now)
              : on_advertisement(packet.port, *packet.from, *message, now);
@@ -52,6 +54,7 @@ HostCounter HostStack::on_solicitation(base::PortIndex port, const net::MacAddre
     if (message.link_layer && addresses_.is_on_link(port, message.source)) {
       neighbors_.learn({port, message.source}, sender_mac, now);
     }
+    if (answers_ && !answers_(message.source, message.target)) return HostCounter::LeftToOthers;
     reply.destination = message.source;
     reply.solicited = true;
     destination_mac = sender_mac;

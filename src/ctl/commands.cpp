@@ -116,6 +116,8 @@ std::string capture_request(const Options& options) {
   switch (options.action) {
     case Action::CaptureStop: request["command"] = "capture_stop"; break;
     case Action::CaptureStatus: request["command"] = "capture_status"; break;
+    case Action::ClusterDrain: request["command"] = "cluster_drain"; break;
+    case Action::ClusterUndrain: request["command"] = "cluster_undrain"; break;
     case Action::CaptureStart:
     case Action::Show:
     case Action::Watch: {

@@ -3,8 +3,10 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <charconv>
 #include <filesystem>
+#include <utility>
 
 #include "table.hpp"
 
@@ -41,6 +43,34 @@ void add_lists(CLI::App& command, Options& options, Action action) {
   command.add_option("name", options.name, "only the row with this name, in full");
   command.add_flag("-a,--all", options.all, "all rows and columns");
   command.callback([&options, action] { options.action = action; });
+}
+
+// Short names for the lists of a cluster.
+void add_cluster(CLI::App& command, Options& options) {
+  constexpr std::array<std::pair<const char*, const char*>, 5> kLists = {{
+      {"status", "cluster"},
+      {"nodes", "nodes"},
+      {"buckets", "owners"},
+      {"leases", "leases"},
+      {"answers", "answers"},
+  }};
+  for (const auto& [word, list] : kLists) {
+    auto* sub = command.add_subcommand(word, std::string("same as show ") + list);
+    sub->add_option("name", options.name, "only the row with this name, in full");
+    sub->add_flag("-a,--all", options.all, "all rows and columns");
+    const std::string wanted = list;
+    sub->callback([&options, wanted] {
+      options.action = Action::Show;
+      options.list = wanted;
+    });
+  }
+  command.add_subcommand("drain", "give this node's buckets to the others")->callback([&options] {
+    options.action = Action::ClusterDrain;
+  });
+  command.add_subcommand("undrain", "take a share again")->callback([&options] {
+    options.action = Action::ClusterUndrain;
+  });
+  command.require_subcommand(1);
 }
 
 void add_capture(CLI::App& capture, Options& options) {
@@ -93,6 +123,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(kNumber)
       ->capture_default_str();
   watch->add_option("--count", options.count, "end after so many readings")->check(kWholeNumber);
+  add_cluster(*app.add_subcommand("cluster", "look at the cluster"), options);
   add_capture(*app.add_subcommand("capture", "write packets to a pcap file"), options);
 
   try {

@@ -15,7 +15,15 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
-enum class Action : std::uint8_t { Show, Watch, CaptureStart, CaptureStop, CaptureStatus };
+enum class Action : std::uint8_t {
+  Show,
+  Watch,
+  CaptureStart,
+  CaptureStop,
+  CaptureStatus,
+  ClusterDrain,
+  ClusterUndrain
+};
 
 struct CaptureOptions {
   std::string port;  // one of the three

@@ -10,7 +10,7 @@
 namespace phalanx::ctl {
 namespace {
 
-constexpr std::array<ListStyle, 11> kStyles = {{
+constexpr std::array<ListStyle, 16> kStyles = {{
     {"ports", "ports with their counters",
      "name role link addresses rx_packets rx_bytes tx_packets tx_bytes rx_missed rx_errors"},
     {"workers", "workers with their counters",
@@ -25,10 +25,15 @@ constexpr std::array<ListStyle, 11> kStyles = {{
     {"elephants", "SAs that fill a worker", ""},
     {"drops", "dropped packets by reason", "", true},
     {"control", "counters of the control thread", "", true},
+    {"cluster", "this node in its cluster", ""},
+    {"nodes", "members of the cluster", "name node address role state buckets silent_ms"},
+    {"owners", "who owns which bucket", ""},
+    {"leases", "number leases in the cluster", ""},
+    {"answers", "who answers for the shared addresses", ""},
 }};
 
 // Numbers that are no counters.
-constexpr std::array<std::string_view, 25> kGauges = {"worker",    "bucket",
+constexpr std::array<std::string_view, 31> kGauges = {"worker",    "bucket",
                                                       "sas",       "spi",
                                                       "esn",       "window",
                                                       "inner_mtu", "mtu",
@@ -40,7 +45,10 @@ constexpr std::array<std::string_view, 25> kGauges = {"worker",    "bucket",
                                                       "buffers",   "buffers_in_use",
                                                       "sequence",  "waiting_for_neighbors",
                                                       "in_lanes",  "busy_percent",
-                                                      "percent"};
+                                                      "percent",   "node",
+                                                      "owner",     "silent_ms",
+                                                      "floor",     "usable_here",
+                                                      "entries"};
 
 const ListStyle* style_of(std::string_view list) {
   const auto found = std::find_if(kStyles.begin(), kStyles.end(),

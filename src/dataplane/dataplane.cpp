@@ -67,6 +67,10 @@ base::Result<std::unique_ptr<Dataplane>, std::string> Dataplane::open(const Conf
       config, clock, std::move(*pool), std::move(*capture_pool), std::move(*quiescence)));
   if (auto opened = dataplane->open_devices(); !opened) return opened.error();
   dataplane->fill_ports();
+  if (config.cluster_node != base::NodeId{}) {
+    dataplane->tables_.distribution.join(config.cluster_node);
+    dataplane->tables_.open_until_ns.store(0, std::memory_order_relaxed);
+  }
   auto& tables = dataplane->tables_;
   tables.adjacencies =
       std::make_unique<AdjacencyTable>(config.limits.neighbors, dataplane->quiescence_);
@@ -90,7 +94,8 @@ base::Result<base::Ok, std::string> Dataplane::open_devices() {
     options.wanted_queues = static_cast<std::uint16_t>(receivers(config_).size());
     options.rx_descriptors = port.rx_descriptors;
     options.tx_descriptors = port.tx_descriptors;
-    options.mac = port.mac;
+    // The address of all nodes is none that a device could have for itself.
+    if (config_.cluster_node == base::NodeId{}) options.mac = port.mac;
     for (const auto& other : config_.ports) {
       if (other.device != port.device) continue;
       options.mtu = std::max(options.mtu, other.mtu);
@@ -123,8 +128,8 @@ void Dataplane::fill_ports() {
         std::find(device_names_.begin(), device_names_.end(), port.device) - device_names_.begin());
     const auto index = static_cast<std::uint8_t>(tables_.ports.size());
     const auto mac = port.mac.is_zero() ? devices_[device].mac() : port.mac;
-    tables_.ports.push_back(
-        {port.name, port.role, mac, port.mtu, port.vlan, device, port.addresses});
+    tables_.ports.push_back({port.name, port.role, mac, devices_[device].mac(), port.mtu, port.vlan,
+                             device, port.addresses});
     auto& map = tables_.devices[device];
     if (port.vlan == 0) {
       map.untagged = index;

@@ -128,6 +128,10 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
 void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {
   // Fragments of one flow share its verdict, but each datagram has a bucket of its own.
   const auto bucket = clear.facts.fragment ? bucket_of(clear) : verdict.bucket;
+  if (is_foreign(clear, verdict, bucket)) [[unlikely]] {
+    drop(clear.packet, DropReason::NotOurBucket);
+    return;
+  }
   counters_.clear_bucket_packets[bucket.value()].add(1);
   switch (verdict.action) {
     case FlowAction::Protect: protect(clear, *verdict.sa, verdict.lane, false); return;

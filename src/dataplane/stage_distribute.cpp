@@ -69,7 +69,36 @@ unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned c
     const auto bit = static_cast<std::uint32_t>(!tables_.distribution.is_ours(buckets[i]));
     foreign |= bit << found.position[i];
   }
-  return foreign == 0 ? count : drop_foreign(map, packets, count, foreign);
+  return foreign == 0 ? count : drop_marked(map, packets, count, foreign, DropReason::NotOurBucket);
+}
+
+// Without contact to a quorum nothing is forwarded: others may own what we owned. ARP goes on, so
+// that neighbors are known when the ports open; who answers it is decided elsewhere.
+unsigned Worker::fence(const DeviceMap& map, rte_mbuf** packets, unsigned count) noexcept {
+  const auto until = tables_.open_until_ns.load(std::memory_order_relaxed);
+  if (until == Tables::kAlwaysOpen) [[likely]]
+    return count;
+  if (setup_.clock->now().time_since_epoch().count() <= until) return count;
+  std::uint32_t closed = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const auto* frame = rte_pktmbuf_mtod(packets[i], const std::uint8_t*);
+    const bool arp =
+        packets[i]->data_len >= kL3 &&
+        base::wire_at<net::EthernetHeader>(frame)->ether_type.host() == net::kEtherTypeArp;
+    closed |= static_cast<std::uint32_t>(!arp) << i;
+  }
+  return closed == 0 ? count : drop_marked(map, packets, count, closed, DropReason::Fenced);
+}
+
+// A packet in clear is the business of who owns its SA. Without one its own bucket decides.
+bool Worker::is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
+                        base::BucketIndex bucket) const noexcept {
+  const auto& distribution = tables_.distribution;
+  if (distribution.all_ours()) [[likely]]
+    return false;
+  if (verdict.action == FlowAction::Protect) return !distribution.is_ours(verdict.sa->bucket());
+  // What we made or decrypted nobody else has seen.
+  return !clear.from.own && !clear.from.from_tunnel && !distribution.is_ours(bucket);
 }
 
 // Most packets: a plain IPv4 header with TCP or UDP, or with ESP for us. False: not such a packet.
@@ -87,14 +116,14 @@ inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsi
   }
   const auto* ip = frame + kL3;
   const auto protocol = ip[offsetof(net::Ipv4Header, protocol)];
-  if (protocol == net::kProtoUdp || protocol == net::kProtoTcp) {
-    grounds_.put_flow4(n++, ip, protocol);
-    return true;
-  }
-  if (protocol != net::kProtoEsp || !port.is_public) return false;
   std::uint32_t destination;
   std::memcpy(&destination, ip + offsetof(net::Ipv4Header, destination), sizeof(destination));
-  if (!tables_.local.contains4(destination)) return false;
+  const bool local = tables_.local.contains4(destination);
+  if (protocol == net::kProtoUdp || protocol == net::kProtoTcp) {
+    if (local || !tables_.distribution.shared()) grounds_.put_flow4(n++, ip, protocol);
+    return true;
+  }
+  if (protocol != net::kProtoEsp || !port.is_public || !local) return false;
   put_esp(ip + sizeof(net::Ipv4Header), n, found);
   return true;
 }
@@ -128,6 +157,8 @@ void Worker::put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned& n,
     put_esp(ip + view.l4_offset, n, found);
     return;
   }
+  // What goes through in clear is decided by policy, when its SA is known: is_foreign().
+  if (tables_.distribution.shared() && !is_local(view, ip)) return;
   grounds_.put_clear(n++, view, ip);
 }
 
@@ -162,15 +193,15 @@ void Worker::put_striped(unsigned& n, Candidates& found) noexcept {
   }
 }
 
-unsigned Worker::drop_foreign(const DeviceMap& map, rte_mbuf** packets, unsigned count,
-                              std::uint32_t foreign) noexcept {
+unsigned Worker::drop_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,
+                             std::uint32_t marked, DropReason reason) noexcept {
   std::array<rte_mbuf*, kBurst> dropped;
   unsigned num_dropped = 0;
   unsigned ours = 0;
   std::uint64_t bytes = 0;
   for (unsigned i = 0; i < count; ++i) {
     auto* packet = packets[i];
-    if ((foreign >> i & 1) == 0) {
+    if ((marked >> i & 1) == 0) {
       packets[ours++] = packet;
       continue;
     }
@@ -181,9 +212,9 @@ unsigned Worker::drop_foreign(const DeviceMap& map, rte_mbuf** packets, unsigned
   const auto port = map.untagged != DeviceMap::kNone ? map.untagged : map.vlans[0].port;
   counters_.ports[port].rx_packets.add(num_dropped);
   counters_.ports[port].rx_bytes.add(bytes);
-  counters_.drops[static_cast<std::size_t>(DropReason::NotOurBucket)].add(num_dropped);
+  counters_.drops[static_cast<std::size_t>(reason)].add(num_dropped);
   if (capturing_) [[unlikely]]
-    capture_foreign({dropped.data(), num_dropped}, port);
+    capture_marked({dropped.data(), num_dropped}, port, reason);
   free_received({dropped.data(), num_dropped});
   return ours;
 }
@@ -203,12 +234,13 @@ void Worker::free_received(std::span<rte_mbuf*> packets) noexcept {
   rte_mempool_put_bulk(setup_.pool, buffers, static_cast<unsigned>(packets.size()));
 }
 
-void Worker::capture_foreign(std::span<rte_mbuf* const> packets, std::uint8_t port) noexcept {
+void Worker::capture_marked(std::span<rte_mbuf* const> packets, std::uint8_t port,
+                            DropReason reason) noexcept {
   for (const auto* packet : packets) {
     if (capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
       capture_frame(packet);
     }
-    capture_drop(packet, DropReason::NotOurBucket);
+    capture_drop(packet, reason);
   }
 }
 

@@ -35,7 +35,8 @@ unsigned Worker::poll_rx() noexcept {
     if (count == 0) continue;
     total += count;
     const auto& map = tables_.devices[queue.device];
-    classify_burst(map, {packets.data(), distribute(map, packets.data(), count)});
+    const auto ours = distribute(map, packets.data(), fence(map, packets.data(), count));
+    classify_burst(map, {packets.data(), ours});
     run_lists();
   }
   return total;

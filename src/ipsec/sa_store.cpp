@@ -343,6 +343,23 @@ base::Result<std::unique_ptr<SaStore>, SaStoreFailure> SaStore::create(
   return std::unique_ptr<SaStore>(new SaStore(std::move(impl)));
 }
 
+void SaStore::restart(std::uint32_t index, std::uint64_t first) noexcept {
+  if (auto* in = inbound(index)) {
+    in->window_.restart(first);
+    in->floor_ = first;
+  }
+  if (auto* out = outbound(index)) out->next_sequence_.set(first);
+}
+
+void SaStore::resume(std::uint32_t index, std::uint64_t top,
+                     std::span<const std::uint64_t> seen) noexcept {
+  if (auto* in = inbound(index)) {
+    in->window_.restore(top, seen);
+    in->floor_ = 1;
+  }
+  if (auto* out = outbound(index)) out->next_sequence_.set(top + 1);
+}
+
 std::size_t SaStore::size() const noexcept {
   return impl_->places.size();
 }

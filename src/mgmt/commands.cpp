@@ -94,9 +94,21 @@ base::Result<Row, std::string> move_bucket(const Config& config, control::Contro
   return Row{{"bucket", *bucket}, {"worker", *worker}};
 }
 
+base::Result<Row, std::string> drain(control::ControlLoop& loop, control::ClusterService& cluster,
+                                     bool on) {
+  unsigned owned = 0;
+  const bool done = loop.call([&] {
+    cluster.drain(on);
+    owned = cluster.owned();
+  });
+  if (!done) return std::string("the control thread does not answer");
+  return Row{{"draining", std::uint64_t{on ? 1U : 0U}}, {"buckets", std::uint64_t{owned}}};
+}
+
 }  // namespace
 
-Commands make_commands(const Config& config, control::ControlLoop& loop) {
+Commands make_commands(const Config& config, control::ControlLoop& loop,
+                       control::ClusterService* cluster) {
   Commands commands;
   commands.emplace("capture_start", [&config, &loop](const CommandArguments& arguments) {
     return start_capture(config, loop, arguments);
@@ -112,6 +124,13 @@ Commands make_commands(const Config& config, control::ControlLoop& loop) {
                    [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
                      return row_of(loop.capture().status());
                    });
+  if (cluster == nullptr) return commands;
+  commands.emplace("cluster_drain", [&loop, cluster](const CommandArguments&) {
+    return drain(loop, *cluster, true);
+  });
+  commands.emplace("cluster_undrain", [&loop, cluster](const CommandArguments&) {
+    return drain(loop, *cluster, false);
+  });
   return commands;
 }
 

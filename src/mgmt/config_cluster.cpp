@@ -132,6 +132,15 @@ void check_shared_macs(Draft& draft) {
   }
 }
 
+// Which of several owners a packet of such an SA belongs to is decided by its number, and that each
+// of them knows its leases is not there yet.
+void check_modes(Draft& draft) {
+  for (std::size_t i = 0; i < draft.sas.size(); ++i) {
+    if (draft.config.sas[i].mode != ipsec::SaMode::Packet || !draft.sas[i].good("mode")) continue;
+    draft.sas[i].error("mode", "SAs in packet mode cannot be shared by nodes yet", "session");
+  }
+}
+
 }  // namespace
 
 void read_cluster(Group& root, Draft& draft) {
@@ -168,8 +177,10 @@ void read_cluster(Group& root, Draft& draft) {
 void check_cluster(Group& root, Draft& draft) {
   auto found = root.group("cluster");
   if (!found || draft.config.cluster.members.empty()) return;
+  draft.config.dataplane.cluster_node = draft.config.node.id;
   check_cluster_port(*found, draft);
   check_shared_macs(draft);
+  check_modes(draft);
 }
 
 void load_cluster_secrets(Group& root, const std::string& config_path, Draft& draft,

@@ -50,8 +50,10 @@ class Telemetry:
 class Daemon:
     """Starts on construction; wait_ready() before traffic."""
 
-    def __init__(self, config, folder, new_state=False, namespace=None):
-        """config: a GatewayConfig. folder: for the config file and the log."""
+    def __init__(self, config, folder, new_state=False, namespace=None, options=()):
+        # pylint: disable=too-many-arguments,too-many-positional-arguments
+        """config: a GatewayConfig. folder: for the config file and the log. options: further ones
+        of phalanxd."""
         self.config = config
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,7 @@ class Daemon:
         config.write(config_path)
         self.log_path = self.folder / f"{config.name}.log"
         command = [program(), "--config", str(config_path)]
-        command += ["--new-state"] if new_state else []
+        command += (["--new-state"] if new_state else []) + list(options)
         if namespace:
             command = namespace.argv(*command)
         self.telemetry = None

@@ -99,6 +99,12 @@ class LeaseBook {
   LeaseIndex add(const LeaseKey& key, std::uint64_t stored, std::uint64_t highest,
                  base::TimePoint now, LeaseActions& actions);
 
+  // The storage is a cluster's and gave the SA to us: used up to `used`, and up to `granted` may be
+  // used now. Ends with suspend(), when it is taken away; what was being stored then is forgotten.
+  void resume(LeaseIndex lease, std::uint64_t used, std::uint64_t granted, base::TimePoint now,
+              LeaseActions& actions);
+  void suspend(LeaseIndex lease) noexcept;
+
   // A look at an SA, often enough to notice that it has become quiet: four times in a horizon.
   void observe(LeaseIndex lease, base::TimePoint now, const LeaseUse& use, LeaseActions& actions);
   // The SA's worker met the raise mark, or a packet beyond the limit.

@@ -71,9 +71,13 @@ class ClusterDriver {
   // One round; how many datagrams it found. At least every millisecond.
   unsigned poll(base::TimePoint now);
 
-  // A command of the gateway; its outputs are carried out at the end of the round, or of `poll`.
-  using Command = std::function<cluster::Node::Status(cluster::Node&, cluster::Outputs&)>;
+  // A command of the gateway, at the time of this round. Its outputs are carried out by flush(), or
+  // at the end of the event that led to it.
+  using Command =
+      std::function<cluster::Node::Status(cluster::Node&, base::TimePoint, cluster::Outputs&)>;
   cluster::Node::Status command(const Command& run);
+  // Sends what commands have written.
+  void flush(base::TimePoint now);
 
   [[nodiscard]] const cluster::Node& node() const noexcept { return node_; }
   [[nodiscard]] cluster::Node& node() noexcept { return node_; }

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -26,13 +25,15 @@ struct UdpPath {
   std::uint16_t udp_port = 0;  // source and destination
 };
 
-// Largest payload of a UDP datagram over IPv4.
+// Largest datagram that can be sent.
 inline constexpr std::size_t kMaxUdpPayload = 65507;
 
-// One UDP datagram as untagged Ethernet frames, IPv4 fragments (RFC 791 3.2) if it does not fit the
-// MTU. Without UDP checksum (RFC 768 allows it): what is inside is authenticated.
+// One datagram as untagged Ethernet frames. What does not fit the MTU goes in pieces, each a UDP
+// datagram of its own (docs/cluster-protocol.md): IP fragments are lost by too many switches,
+// firewalls and packet sockets. Without UDP checksum (RFC 768 allows it): what is inside is
+// authenticated.
 void write_udp_frames(const UdpPath& path, std::span<const std::byte> payload, std::uint16_t mtu,
-                      std::uint16_t identification,
+                      std::uint32_t datagram_id,
                       const std::function<void(std::span<const std::byte> frame)>& sink);
 
 // What a frame on the cluster port is.
@@ -44,7 +45,7 @@ struct ClusterFrame {
   std::vector<std::byte> payload;  // Datagram
 };
 
-// Parses frames and puts fragments together. Everything that comes in may be hostile: at most
+// Parses frames and puts pieces together. Everything that comes in may be hostile: at most
 // kMaxPartial datagrams are held, each for at most a second, of addresses that are known.
 class ClusterFrameReader {
  public:
@@ -61,17 +62,14 @@ class ClusterFrameReader {
  private:
   struct Partial {
     net::IpAddress from;
-    std::uint16_t identification = 0;
+    std::uint32_t id = 0;
     base::TimePoint since{};
-    std::vector<std::byte> bytes;               // as far as pieces reach
-    std::map<std::size_t, std::size_t> pieces;  // offset -> length
-    std::optional<std::size_t> total;
+    std::vector<std::vector<std::byte>> pieces;
+    std::size_t missing = 0;
   };
   [[nodiscard]] ClusterFrame read_ip(std::span<const std::byte> packet, const net::MacAddress& from,
                                      base::TimePoint now);
   [[nodiscard]] std::optional<std::vector<std::byte>> collect(const net::IpAddress& from,
-                                                              std::uint16_t identification,
-                                                              std::size_t offset, bool more,
                                                               std::span<const std::byte> piece,
                                                               base::TimePoint now);
 

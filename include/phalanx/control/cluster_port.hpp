@@ -17,7 +17,7 @@
 namespace phalanx::control {
 
 // writer: control thread.
-//   rx = datagrams + fragments (Incomplete) + arp + foreign
+//   rx = datagrams + pieces of datagrams + arp + foreign
 struct ClusterPortCounters {
   dataplane::Counter rx;  // frames
   dataplane::Counter tx;
@@ -62,7 +62,7 @@ class ClusterPort final : public DatagramPort {
   const std::uint16_t udp_port_;
   ClusterFrameReader reader_;
   std::map<base::NodeId, Member> members_;
-  std::uint16_t identification_ = 0;
+  std::uint32_t datagram_id_ = 0;
   std::array<rte_mbuf*, kBurst> burst_{};
   unsigned burst_count_ = 0;
   unsigned burst_next_ = 0;

@@ -22,6 +22,11 @@ namespace phalanx::control {
 [[nodiscard]] std::optional<cluster::DiskState> parse_cluster_state(
     std::span<const std::byte> bytes, const StateId& id);
 
+// Whether a node of a cluster has used this directory.
+[[nodiscard]] bool is_of_cluster(StateDir& dir);
+// None has, as far as anybody will know: for an operator's --new-state.
+[[nodiscard]] FileResult forget_cluster(StateDir& dir);
+
 // The file. Control thread; store() waits for the disk.
 class ClusterStateFile {
  public:

@@ -14,8 +14,8 @@
 #include "phalanx/base/clock.hpp"
 #include "phalanx/control/dataplane_io.hpp"
 #include "phalanx/control/host_stack.hpp"
-#include "phalanx/control/lease_service.hpp"
 #include "phalanx/control/load_watch.hpp"
+#include "phalanx/control/sequence_leases.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
 
 namespace phalanx::control {
@@ -26,7 +26,7 @@ class CaptureSession;
 // calls poll() over and over; it also runs what other threads ask for by call().
 class ControlLoop {
  public:
-  ControlLoop(dataplane::Dataplane& dataplane, LeaseService& leases, const base::Clock& clock,
+  ControlLoop(dataplane::Dataplane& dataplane, SequenceLeases& leases, const base::Clock& clock,
               std::uint64_t seed);
   ~ControlLoop();
   ControlLoop(const ControlLoop&) = delete;
@@ -38,6 +38,8 @@ class ControlLoop {
       const std::vector<dataplane::RouteConfig>& routes,
       const std::vector<dataplane::NeighborConfig>& neighbors,
       std::span<const ipsec::SaParams> sas);
+  // In a cluster one node answers for the addresses that all share (HostConfig::answers).
+  void set_answers(HostAnswers answers) { host_->set_answers(std::move(answers)); }
   // After the workers started.
   void announce_links();
 
@@ -77,7 +79,7 @@ class ControlLoop {
                                                                     const net::IpAddress& address);
 
   dataplane::Dataplane& dataplane_;
-  LeaseService& leases_;
+  SequenceLeases& leases_;
   const base::Clock& clock_;
   DataplaneIo io_;
   std::unique_ptr<HostStack> host_;

@@ -37,6 +37,7 @@ enum class HostCounter : std::uint8_t {
   EchoAnswered,
   ErrorWanted,
   NeighborWanted,
+  LeftToOthers,
   // Drop
   BadPunt,
   ArpMalformed,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <span>
@@ -25,6 +26,9 @@
 #include "phalanx/net/packet_parser.hpp"
 
 namespace phalanx::control {
+
+// Whether this node answers who asks for one of our addresses. Where nodes share them, one does.
+using HostAnswers = std::function<bool(const net::IpAddress& asker, const net::IpAddress& address)>;
 
 struct HostConfig {
   std::vector<HostPort> ports;  // by base::PortIndex
@@ -58,6 +62,9 @@ class HostStack final : private NeighborOutput {
   [[nodiscard]] std::optional<dataplane::AdjacencyIndex> add_static(base::PortIndex port,
                                                                     const net::IpAddress& address,
                                                                     const net::MacAddress& mac);
+
+  // Without it this node answers everybody.
+  void set_answers(HostAnswers answers) { answers_ = std::move(answers); }
 
   // The port's link is up: tell the neighbors our MAC by gratuitous ARP (RFC 5227 2.3) and
   // unsolicited NA (RFC 4861 7.2.6), and the switches our multicast groups (RFC 3810 6.1), three
@@ -158,6 +165,7 @@ class HostStack final : private NeighborOutput {
   HostCounters counters_;
   NeighborTable neighbors_;
   IcmpErrors errors_;
+  HostAnswers answers_;
   TokenBucket log_rate_;  // for lines that a packet can cause
   std::vector<Link> links_;
   std::vector<std::byte> scratch_;  // the packet being built: Ethernet header, largest MTU

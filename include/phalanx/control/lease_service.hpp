@@ -16,6 +16,7 @@
 #include "phalanx/cluster/lease_book.hpp"
 #include "phalanx/control/lease_file.hpp"
 #include "phalanx/control/lease_writer.hpp"
+#include "phalanx/control/sequence_leases.hpp"
 #include "phalanx/control/state_dir.hpp"
 #include "phalanx/control/token_bucket.hpp"
 #include "phalanx/ipsec/lease_gate.hpp"
@@ -78,7 +79,7 @@ using LeaseWriterFactory = std::function<std::unique_ptr<LeaseWriter>(LeaseFile)
 // Carries the number leases of static SAs between the workers' gates and the disk (P2, P3). Control
 // thread only; a thread of its own waits for the disk. When the disk fails nothing is published:
 // SAs go on to the end of what is durable and stop there, until it works again.
-class LeaseService {
+class LeaseService final : public SequenceLeases {
  public:
   // Reads what earlier runs promised, and makes a first lease of every SA durable.
   [[nodiscard]] static base::Result<std::unique_ptr<LeaseService>, StateError> open(
@@ -92,9 +93,10 @@ class LeaseService {
   void attach(std::size_t index, const LeaseSource& source) noexcept;
 
   // The SA's worker asked for more (ipsec::LeaseRaise).
-  void on_raise_request(std::size_t index, base::TimePoint now);
+  void on_raise_request(std::size_t index, base::TimePoint now) override;
   // Each round of the control loop; cheap when there is nothing to do.
-  void step(base::TimePoint now);
+  void step(base::TimePoint now) override;
+  [[nodiscard]] std::uint64_t published() const override { return stats_.published; }
 
   // After all workers have stopped and before the SAs are destroyed: makes every lease exact, so
   // that a restart loses no number. Waits for the disk, but not longer than `limit`; false: not all

@@ -74,6 +74,8 @@ class StateStore {
   // A cluster may know higher boots of this node than its disk: makes `boot` the one of this start,
   // durably. Lower ones are not taken back.
   [[nodiscard]] FileResult raise_boot(base::BootCount boot);
+  // The boot that this start raised the count to.
+  [[nodiscard]] base::BootCount started_as() const noexcept { return started_as_; }
   // For LeaseService; once.
   [[nodiscard]] LeaseFile take_leases() noexcept { return std::move(leases_); }
   // What was repaired or given up at the start; empty: nothing. For the log.
@@ -84,11 +86,13 @@ class StateStore {
              std::string notice)
       : dir_(std::move(dir)),
         identity_(identity),
+        started_as_(identity.boot),
         leases_(std::move(leases)),
         notice_(std::move(notice)) {}
 
   std::shared_ptr<StateDir> dir_;
   Identity identity_;
+  base::BootCount started_as_;
   LeaseFile leases_;
   std::string notice_;
 };

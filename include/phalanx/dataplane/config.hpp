@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "phalanx/base/clock.hpp"
+#include "phalanx/base/ids.hpp"
 #include "phalanx/net/address.hpp"
 
 namespace phalanx::dataplane {
@@ -23,7 +24,7 @@ struct PortConfig {
   std::vector<net::InterfaceAddress> addresses;
   std::uint16_t mtu = 1500;  // IP packet size, 1280..9216
   std::uint16_t vlan = 0;    // 0: untagged
-  net::MacAddress mac;       // all zero: the device's own
+  net::MacAddress mac;       // all zero: the device's own. In a cluster: that of all nodes
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 };
@@ -90,6 +91,9 @@ struct Config {
   // RFC 4301 5.1.1: whether senders behind a private port hear by ICMP that policy discards their
   // packets.
   bool tell_discarded = false;
+  // In a cluster: which node we are. Every node sees every frame to the ports' MAC addresses, takes
+  // what it owns, and sends from the devices' own. 0: alone.
+  base::NodeId cluster_node{0};
 };
 
 }  // namespace phalanx::dataplane

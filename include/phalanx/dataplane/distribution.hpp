@@ -26,8 +26,17 @@ class DistributionTable {
   explicit DistributionTable(base::NodeId self = base::NodeId(1)) noexcept : self_(self) {
     take_all();
   }
+  // Before the workers start: one of many, and nothing is ours yet.
+  void join(base::NodeId self) noexcept {
+    self_ = self;
+    for (auto& owner : owners_) owner.store(kNobody.value(), std::memory_order_relaxed);
+    all_ours_.store(false, std::memory_order_relaxed);
+    shared_ = true;
+  }
 
   // ---- readers
+  // Whether there are other nodes. Constant while workers run.
+  [[nodiscard]] bool shared() const noexcept { return shared_; }
   // Nothing needs to be asked.
   [[nodiscard]] bool all_ours() const noexcept { return all_ours_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_ours(base::BucketIndex bucket) const noexcept {
@@ -53,7 +62,8 @@ class DistributionTable {
  private:
   alignas(base::kCacheLine) std::array<std::atomic<std::uint8_t>, base::kNumBuckets> owners_;
   std::atomic<bool> all_ours_{true};
-  const base::NodeId self_;
+  base::NodeId self_;
+  bool shared_ = false;
 };
 
 // The SPIs of the cluster's inbound SAs in packet mode, with their stripe shift: what must be known

@@ -28,6 +28,7 @@ enum class DropReason : std::uint8_t {
   IpBadAddress,
   NotForwardable,
   NotOurBucket,
+  Fenced,
   EspFragment,
   EspUnknownSpi,
   EspMalformed,
@@ -60,7 +61,7 @@ enum class DropReason : std::uint8_t {
   TxQueueFull,
   Stopping,
 };
-inline constexpr std::size_t kNumDropReasons = 44;
+inline constexpr std::size_t kNumDropReasons = 45;
 
 struct DropReasonInfo {
   DropReason reason;
@@ -82,6 +83,7 @@ inline constexpr std::array<DropReasonInfo, kNumDropReasons> kDropReasons = {{
     {DropReason::IpBadAddress, "ip_bad_address", "source or destination may not be on a wire"},
     {DropReason::NotForwardable, "not_forwardable", "multicast, broadcast or link-local"},
     {DropReason::NotOurBucket, "not_our_bucket", "another node of the cluster owns the bucket"},
+    {DropReason::Fenced, "fenced", "no contact with a quorum of the cluster"},
     {DropReason::EspFragment, "esp_fragment", "fragment of an ESP packet"},
     {DropReason::EspUnknownSpi, "esp_unknown_spi", "no inbound SA has this SPI"},
     {DropReason::EspMalformed, "esp_malformed", "ESP packet too short or not whole blocks"},

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ namespace phalanx::dataplane {
 struct Port {
   std::string name;
   PortRole role = PortRole::Public;
-  net::MacAddress mac;
+  net::MacAddress mac;         // frames to it are for us
+  net::MacAddress source_mac;  // frames of ours come from it: another one where nodes share `mac`
   std::uint16_t mtu = 1500;
   std::uint16_t vlan = 0;
   std::uint8_t device = 0;  // position in the list of devices
@@ -109,6 +111,11 @@ struct Tables {
   std::unique_ptr<AdjacencyTable> adjacencies;
   std::unique_ptr<HostTable> hosts;
   std::vector<FixedNeighbor> fixed_neighbors;  // by adjacency index
+  // In a cluster the data ports are open until then, in time since the clock's epoch: without
+  // contact to a quorum nobody knows who owns what. writer: control thread; readers: workers, once
+  // a burst.
+  static constexpr std::int64_t kAlwaysOpen = std::numeric_limits<std::int64_t>::max();
+  std::atomic<std::int64_t> open_until_ns{kAlwaysOpen};
   // Raised by the control thread after it has published leases: held packets get another try.
   std::atomic<std::uint64_t> lease_version{0};
   HandoverBoard handover;  // which worker owns which bucket

@@ -237,6 +237,7 @@ class Worker {
     std::array<std::uint32_t, kBurst> spis;
     std::array<std::uint32_t, kBurst> sequences;
   };
+  [[nodiscard]] unsigned fence(const DeviceMap& map, rte_mbuf** packets, unsigned count) noexcept;
   [[nodiscard]] unsigned distribute(const DeviceMap& map, rte_mbuf** packets,
                                     unsigned count) noexcept;
   // n: how many grounds there are.
@@ -247,10 +248,13 @@ class Worker {
   void put_esp(const std::uint8_t* esp, unsigned& n, Candidates& found) noexcept;
   void put_striped(unsigned& n, Candidates& found) noexcept;
   [[nodiscard]] bool is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept;
-  [[nodiscard]] unsigned drop_foreign(const DeviceMap& map, rte_mbuf** packets, unsigned count,
-                                      std::uint32_t foreign) noexcept;
+  [[nodiscard]] unsigned drop_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,
+                                     std::uint32_t marked, DropReason reason) noexcept;
+  [[nodiscard]] bool is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
+                                base::BucketIndex bucket) const noexcept;
   void free_received(std::span<rte_mbuf*> packets) noexcept;
-  void capture_foreign(std::span<rte_mbuf* const> packets, std::uint8_t port) noexcept;
+  void capture_marked(std::span<rte_mbuf* const> packets, std::uint8_t port,
+                      DropReason reason) noexcept;
 
   // stage_clear.cpp
   void process_clear() noexcept;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "phalanx/base/prefetch.hpp"
 
@@ -65,6 +66,33 @@ class ReplayWindow {
     ring_[(top / kWordBits) & ring_mask_] = ~std::uint64_t{0} >> (kWordBits - 1 - top % kWordBits);
   }
 
+  // Forgets everything: the same size and memory, another floor.
+  void restart(std::uint64_t floor) noexcept { start(size_, floor, ring()); }
+  // The window as another node can go on with it: bit k of word j is set if top() - 64 j - k was
+  // accepted. Not while a worker uses it.
+  [[nodiscard]] std::vector<std::uint64_t> seen() const {
+    std::vector<std::uint64_t> words((size_ + kWordBits - 1) / kWordBits);
+    const auto newest = top();
+    for (std::uint64_t behind = 0; behind < size_ && behind < newest; ++behind) {
+      const auto known = check(newest - behind) == ReplayVerdict::Duplicate;
+      words[behind / kWordBits] |= std::uint64_t{known} << (behind % kWordBits);
+    }
+    return words;
+  }
+  // What seen() said, of a window of any size: what it did not cover counts as seen.
+  void restore(std::uint64_t newest, std::span<const std::uint64_t> words) noexcept {
+    const std::uint64_t covered =
+        std::min<std::uint64_t>({size_, words.size() * kWordBits, newest});
+    restart(newest - covered + 1);
+    for (auto behind = covered; behind-- > 0;) {
+      if (((words[behind / kWordBits] >> (behind % kWordBits)) & 1) != 0) {
+        static_cast<void>(accept(newest - behind));
+      }
+    }
+    // Numbers below a top that was itself never accepted (a floor) must not come back.
+    if (top() < newest) restart(newest + 1);
+  }
+
   // Before decryption: whether the number may be new.
   [[nodiscard]] ReplayVerdict check(std::uint64_t sequence) const noexcept {
     const auto top = top_.load(std::memory_order_relaxed);
@@ -100,6 +128,11 @@ class ReplayWindow {
 
  private:
   static constexpr std::uint32_t kWordBits = 64;
+
+  [[nodiscard]] std::span<std::uint64_t> ring() const noexcept {
+    return ring_mask_ == 0 ? std::span<std::uint64_t>()
+                           : std::span<std::uint64_t>(ring_, std::size_t{ring_mask_} + 1);
+  }
 
   void accept_in_word(std::uint64_t sequence, std::uint64_t top) noexcept {
     if (sequence <= top) {

@@ -156,6 +156,8 @@ class alignas(base::kCacheLine) InboundSa {
   [[nodiscard]] const LeaseGate& gate() const noexcept { return gate_; }
   [[nodiscard]] std::uint32_t window_size() const noexcept { return window_size_; }
   [[nodiscard]] std::uint64_t floor() const noexcept { return floor_; }
+  // Not while a worker uses the SA, but for top() and size().
+  [[nodiscard]] const ReplayWindow& window() const noexcept { return window_; }
   [[nodiscard]] base::Uid uid() const noexcept { return uid_; }
   [[nodiscard]] base::Spi spi() const noexcept { return base::Spi(spi_.host()); }
   [[nodiscard]] EspAlgorithm algorithm() const noexcept { return algorithm_; }

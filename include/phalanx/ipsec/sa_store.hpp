@@ -67,6 +67,10 @@ class SaStore {
   // The SA at a position of the list; nullptr when it is of the other direction.
   [[nodiscard]] InboundSa* inbound(std::uint32_t index) const noexcept;
   [[nodiscard]] OutboundSa* outbound(std::uint32_t index) const noexcept;
+  // In a cluster SAs come and go. The SA begins anew: at `first`, or where a node before us stopped
+  // (`top` and ReplayWindow::seen()). Only while its gate is closed and no worker uses it.
+  void restart(std::uint32_t index, std::uint64_t first) noexcept;
+  void resume(std::uint32_t index, std::uint64_t top, std::span<const std::uint64_t> seen) noexcept;
   // All of one direction, in the order of the list.
   [[nodiscard]] std::span<InboundSa> inbound() const noexcept;
   [[nodiscard]] std::span<OutboundSa> outbound() const noexcept;

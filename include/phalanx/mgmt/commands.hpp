@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include "phalanx/control/cluster_service.hpp"
 #include "phalanx/control/control_loop.hpp"
 #include "phalanx/mgmt/command_server.hpp"
 #include "phalanx/mgmt/config.hpp"
@@ -11,7 +12,10 @@ namespace phalanx::mgmt {
 // What `phalanxctl` may ask a running gateway to do:
 //   capture_start   one of port, sa, drop (a name); file; optionally snaplen, max_packets
 //   capture_stop, capture_status
+//   cluster_drain, cluster_undrain   in a cluster
 // The handlers run on the server's thread and hand the work to the control thread.
-[[nodiscard]] Commands make_commands(const Config& config, control::ControlLoop& loop);
+// cluster: nullptr without one.
+[[nodiscard]] Commands make_commands(const Config& config, control::ControlLoop& loop,
+                                     control::ClusterService* cluster);
 
 }  // namespace phalanx::mgmt

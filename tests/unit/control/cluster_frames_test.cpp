@@ -30,7 +30,7 @@ Frame payload_of(std::size_t length) {
   for (auto& byte : bytes) byte = static_cast<std::byte>(random());
   return bytes;
 }
-std::vector<Frame> frames_of(const Frame& payload, std::uint16_t id = 7, std::uint16_t mtu = 1500) {
+std::vector<Frame> frames_of(const Frame& payload, std::uint32_t id = 7, std::uint16_t mtu = 1500) {
   std::vector<Frame> frames;
   write_udp_frames(path(), payload, mtu, id,
                    [&](auto frame) { frames.emplace_back(frame.begin(), frame.end()); });
@@ -41,11 +41,11 @@ ClusterFrameReader reader() {
 }
 
 TEST(ClusterFrames, CarryEveryLength) {
-  for (const std::size_t length : {0, 1, 1471, 1472, 1473, 2952, 9000, 65000, 65507}) {
+  for (const std::size_t length : {0, 1, 1471, 1472, 1473, 2920, 2921, 9000, 65000, 65507}) {
     const auto payload = payload_of(length);
     auto in = reader();
     const auto frames = frames_of(payload);
-    EXPECT_EQ(frames.size(), (length + 8 + 1479) / 1480) << length;
+    EXPECT_EQ(frames.size(), length <= 1472 ? 1 : (length + 1459) / 1460) << length;
     for (std::size_t i = 0; i < frames.size(); ++i) {
       EXPECT_LE(frames[i].size(), 1514U);
       const auto view = net::parse_ip_packet(std::span(frames[i]).subspan(14));
@@ -83,20 +83,46 @@ TEST(ClusterFrames, ComeTogetherInAnyOrder) {
   }
 }
 
-TEST(ClusterFrames, AreNotMadeOfPiecesThatOverlap) {
-  const auto frames = frames_of(payload_of(4000));
+TEST(ClusterFrames, DoNotMindCopiesOfPieces) {
+  const auto payload = payload_of(4000);
+  const auto frames = frames_of(payload);
   auto in = reader();
-  EXPECT_EQ(in.read(frames[0], kNow).kind, Kind::Incomplete);
-  EXPECT_EQ(in.read(frames[0], kNow).kind, Kind::Incomplete);  // a copy voids what was there
-  EXPECT_EQ(in.partial(), 0U);
-  for (std::size_t i = 1; i < frames.size(); ++i) {
-    EXPECT_EQ(in.read(frames[i], kNow).kind, Kind::Incomplete);
+  for (int copies = 0; copies < 3; ++copies) {
+    EXPECT_EQ(in.read(frames[0], kNow).kind, Kind::Incomplete);
+    EXPECT_EQ(in.read(frames[1], kNow).kind, Kind::Incomplete);
+  }
+  const auto read = in.read(frames[2], kNow);
+  ASSERT_EQ(read.kind, Kind::Datagram);
+  EXPECT_EQ(read.payload, payload);
+}
+
+TEST(ClusterFrames, AreNotMadeOfPiecesThatDoNotFit) {
+  const auto frames = frames_of(payload_of(4000));
+  constexpr std::size_t kPiece = 14 + 20 + 8;
+  struct Case {
+    const char* what;
+    std::size_t offset;
+    std::byte value;
+  };
+  for (const auto& [what, offset, value] : std::initializer_list<Case>{
+           {"too many", kPiece + 2, std::byte{1}},
+           {"another count", kPiece + 3, std::byte{9}},
+           {"none at all", kPiece + 3, std::byte{0}},
+           {"beyond the last", kPiece + 5, std::byte{7}},
+       }) {
+    auto in = reader();
+    EXPECT_EQ(in.read(frames[0], kNow).kind, Kind::Incomplete);
+    EXPECT_EQ(in.read(frames[1], kNow).kind, Kind::Incomplete);
+    auto wrong = frames[2];
+    wrong[offset] = value;
+    EXPECT_EQ(in.read(wrong, kNow).kind, Kind::Incomplete) << what;
+    EXPECT_EQ(in.read(frames[2], kNow).kind, Kind::Datagram) << what;
   }
 }
 
 TEST(ClusterFrames, OfFewDatagramsWaitForAWhile) {
   auto in = reader();
-  for (std::uint16_t id = 0; id < 100; ++id) {
+  for (std::uint32_t id = 0; id < 100; ++id) {
     EXPECT_EQ(in.read(frames_of(payload_of(4000), id)[0], kNow).kind, Kind::Incomplete);
   }
   EXPECT_EQ(in.partial(), ClusterFrameReader::kMaxPartial);
@@ -120,6 +146,7 @@ TEST(ClusterFrames, OfOthersAreForeign) {
            {"another port", 14 + 20 + 3, std::byte{1}},
            {"longer than it is", 14 + 20 + 4, std::byte{0xff}},
            {"not IPv4", 12, std::byte{0x86}},
+           {"a fragment", 14 + 6, std::byte{0x60}},
        }) {
     auto frame = good;
     frame[offset] = value;

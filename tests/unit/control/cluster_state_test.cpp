@@ -74,7 +74,27 @@ TEST(ClusterStateFile, RaisesTheBootOfTheIdentity) {
     ASSERT_TRUE(after->has_value());
     EXPECT_EQ(**after, sample());
     EXPECT_EQ(store->identity().boot, base::BootCount(std::max<std::uint16_t>(7, expected_boot)));
+    EXPECT_TRUE(is_of_cluster(**dir));
   }
+}
+
+TEST(ClusterStateFile, IsForgottenOnDemand) {
+  const test::TemporaryDirectory folder;
+  auto dir = open_state_dir(folder.path() + "/state", true, std::nullopt);
+  ASSERT_TRUE(dir.ok());
+  StateOptions options;
+  options.new_state = true;
+  auto store = StateStore::open(*dir, options);
+  ASSERT_TRUE(store.ok());
+  EXPECT_FALSE(is_of_cluster(**dir));
+  ClusterStateFile file(*dir, *store);
+  ASSERT_TRUE(file.store(sample()).ok());
+  EXPECT_TRUE(is_of_cluster(**dir));
+  ASSERT_TRUE(forget_cluster(**dir).ok());
+  EXPECT_FALSE(is_of_cluster(**dir));
+  auto state = file.load();
+  ASSERT_TRUE(state.ok());
+  EXPECT_FALSE(state->has_value());
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ constexpr net::MacAddress kMac{{0x02, 0, 0, 0, 1, 1}};
 constexpr std::uint16_t kVlan = 100;
 constexpr std::uint32_t kStripedSpis = 1'000;  // SPIs from 256 on that are in packet mode
 constexpr std::uint8_t kStripeShift = 4;
+constexpr net::BucketHash::Key kKey = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 constexpr std::array<std::uint8_t, 4> kOurAddress = {192, 0, 2, 1};
 
 // ---- the port that gives the packets
@@ -160,7 +161,7 @@ std::optional<base::BucketIndex> bucket_of(const net::BucketHash& hash, const Fr
   return hash.other(a, b, view.protocol);
 }
 
-Config make_config() {
+Config make_config(const char* device) {
   Config config;
   const auto port = [](const char* name, const char* device, std::uint16_t vlan,
                        const char* address) {
@@ -173,50 +174,44 @@ Config make_config() {
     made.vlan = vlan;
     return made;
   };
-  config.ports = {port("plain", "net_null_distribute", 0, "192.0.2.1/24"),
-                  port("tagged", "net_null_distribute", kVlan, "10.0.0.1/24")};
+  config.ports = {port("plain", device, 0, "192.0.2.1/24"),
+                  port("tagged", device, kVlan, "10.0.0.1/24")};
   config.workers.resize(1);
   config.limits.mbufs = 8192;
   return config;
 }
 
-void fill_tables(Dataplane& gateway, const net::BucketHash::Key& key) {
-  gateway.set_bucket_key(key);
+void fill_tables(Dataplane& gateway) {
+  gateway.set_bucket_key(kKey);
   ASSERT_TRUE(gateway.set_routes({}, {}).ok());
   ASSERT_TRUE(gateway.set_policies({}).ok());
   auto sas = ipsec::SaStore::create({}, {}, {}, base::NodeId(1), base::BootCount(1));
   ASSERT_TRUE(sas.ok());
   ASSERT_TRUE(gateway.set_sas(std::move(*sas)).ok());
   auto& tables = gateway.tables();
-  for (std::size_t i = 1; i < base::kNumBuckets; i += 2) {
-    tables.distribution.assign(base::BucketIndex(static_cast<std::uint8_t>(i)), base::NodeId(2));
+  for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
+    tables.distribution.assign(base::BucketIndex(static_cast<std::uint8_t>(i)),
+                               base::NodeId(i % 2 == 0 ? 1 : 2));
   }
   for (std::uint32_t i = 0; i < kStripedSpis; ++i) {
     ASSERT_TRUE(tables.stripes.insert(base::Spi(base::kMinSpi + i), kStripeShift));
   }
 }
 
-TEST(Distribute, DropsExactlyWhatIsInOtherNodesBuckets) {
-  need_eal();
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute", ""), 0);
-  const base::SteadyClock clock;
-  auto opened = Dataplane::open(make_config(), clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  auto& gateway = **opened;
-  const net::BucketHash::Key key = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-  fill_tables(gateway, key);
+std::uint64_t drops(const WorkerCounters& counters, DropReason reason) {
+  return counters.drops[static_cast<std::size_t>(reason)].get();
+}
 
-  std::mt19937 random(1);
-  const net::BucketHash hash(key);
-  std::uint64_t foreign = 0;
-  for (int i = 0; i < 4'000; ++i) {
-    const auto frame = random_frame(random);
+// Gives the frames to the worker of a gateway and waits until it has judged them.
+void run(Dataplane& gateway, const std::vector<Frame>& frames) {
+  feed.packets.clear();
+  feed.given = 0;
+  feed.done.store(false);
+  for (const auto& frame : frames) {
     auto* packet = rte_pktmbuf_alloc(gateway.pool().get());
     ASSERT_NE(packet, nullptr);
     std::memcpy(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size())), frame.data(),
                 frame.size());
-    const auto bucket = bucket_of(hash, frame);
-    foreign += bucket && bucket->value() % 2 == 1 ? 1 : 0;
     feed.packets.push_back(packet);
   }
   auto& port = rte_eth_fp_ops[gateway.devices()[0].port_id()];
@@ -225,17 +220,89 @@ TEST(Distribute, DropsExactlyWhatIsInOtherNodesBuckets) {
   while (!feed.done.load(std::memory_order_acquire)) std::this_thread::yield();
   gateway.stop();
   port.rx_pkt_burst = receive_nothing;
-
   const auto& counters = gateway.worker(0).counters();
-  EXPECT_EQ(counters.drops[static_cast<std::size_t>(DropReason::NotOurBucket)].get(), foreign);
-  EXPECT_GT(foreign, 1'000U);
   std::uint64_t received = 0;
   for (const auto& one : counters.ports) received += one.rx_packets.get();
-  EXPECT_EQ(received, feed.packets.size());
+  EXPECT_EQ(received, frames.size());
   // Everything else went on to be judged: no policy, no SA, or the control thread's.
   std::uint64_t rest = counters.to_control.get();
   for (const auto& drop : counters.drops) rest += drop.get();
-  EXPECT_EQ(rest, feed.packets.size());
+  EXPECT_EQ(rest, frames.size());
+}
+
+std::vector<Frame> random_frames(unsigned count) {
+  std::mt19937 random(1);
+  std::vector<Frame> frames;
+  for (unsigned i = 0; i < count; ++i) frames.push_back(random_frame(random));
+  return frames;
+}
+
+TEST(Distribute, DropsExactlyWhatIsInOtherNodesBuckets) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute", ""), 0);
+  const base::SteadyClock clock;
+  auto opened = Dataplane::open(make_config("net_null_distribute"), clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  const auto frames = random_frames(4'000);
+  const net::BucketHash hash(kKey);
+  std::uint64_t foreign = 0;
+  for (const auto& frame : frames) {
+    const auto bucket = bucket_of(hash, frame);
+    foreign += bucket && bucket->value() % 2 == 1 ? 1 : 0;
+  }
+  run(**opened, frames);
+  EXPECT_EQ(drops((*opened)->worker(0).counters(), DropReason::NotOurBucket), foreign);
+  EXPECT_GT(foreign, 1'000U);
+}
+
+// Where all nodes see all frames, policy is asked first. Here it knows no SA, so that the bucket of
+// each packet decides in the end; what is everybody's by its kind is then somebody's, too.
+TEST(Distribute, AsksPolicyBeforeItDropsWhatIsInClear) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute2", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_distribute2");
+  config.cluster_node = base::NodeId(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  (*opened)->tables().open_until_ns.store(Tables::kAlwaysOpen);
+  const auto frames = random_frames(4'000);
+  const net::BucketHash hash(kKey);
+  std::uint64_t foreign = 0;
+  std::uint64_t everybodys = 0;
+  for (const auto& frame : frames) {
+    const auto bucket = bucket_of(hash, frame);
+    foreign += bucket && bucket->value() % 2 == 1 ? 1 : 0;
+    everybodys += bucket ? 0 : 1;
+  }
+  run(**opened, frames);
+  const auto& counters = (*opened)->worker(0).counters();
+  EXPECT_GE(drops(counters, DropReason::NotOurBucket), foreign);
+  EXPECT_LE(drops(counters, DropReason::NotOurBucket), foreign + everybodys);
+  EXPECT_GT(counters.flow_misses.get(), 1'000U) << "policy was not asked";
+}
+
+TEST(Distribute, ForwardsNothingWithoutContactToAQuorum) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute3", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_distribute3");
+  config.cluster_node = base::NodeId(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  (*opened)->tables().distribution.take_all();
+  const auto past = clock.now() - std::chrono::milliseconds(1);
+  (*opened)->tables().open_until_ns.store(past.time_since_epoch().count());
+  auto frames = random_frames(1'000);
+  frames.push_back(ethernet(net::kEtherTypeArp, false));
+  frames.back().resize(60);
+  run(**opened, frames);
+  const auto& counters = (*opened)->worker(0).counters();
+  EXPECT_EQ(drops(counters, DropReason::Fenced), 1'000U);
+  EXPECT_EQ(counters.to_control.get(), 1U);  // neighbors are still learnt
 }
 
 }  // namespace

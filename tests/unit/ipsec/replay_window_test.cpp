@@ -174,6 +174,57 @@ TEST(GuessSequence, IsTheNearestNumberWithTheseLowBits) {
   }
 }
 
+// Another node goes on with the window of this one: it answers the same for every number.
+TEST(ReplayWindow, GoesOnElsewhereAsItWas) {
+  std::mt19937 random(11);
+  for (const std::uint32_t size : {32U, 64U, 65U, 1024U, 4096U}) {
+    for (const std::uint64_t floor : {std::uint64_t{1}, std::uint64_t{5000}}) {
+      std::vector<std::uint64_t> ring(ReplayWindow::ring_words(size));
+      std::vector<std::uint64_t> other_ring(ring.size());
+      ReplayWindow window;
+      ReplayWindow other;
+      window.start(size, floor, ring);
+      other.start(size, 1, other_ring);
+      for (int i = 0; i < 3000; ++i) {
+        static_cast<void>(window.accept(floor + random() % (2 * size) + static_cast<unsigned>(i)));
+        if (i % 500 == 0) other.restore(window.top(), window.seen());
+      }
+      other.restore(window.top(), window.seen());
+      EXPECT_EQ(other.top(), window.top());
+      for (std::uint64_t number = 1; number < window.top() + 10; ++number) {
+        const bool fresh = window.check(number) == ReplayVerdict::Fresh;
+        ASSERT_EQ(other.check(number) == ReplayVerdict::Fresh, fresh) << size << " " << number;
+      }
+    }
+  }
+}
+
+TEST(ReplayWindow, OfAnotherSizeTakesNothingThatItCannotKnow) {
+  ReplayWindow small;
+  small.start(32, 1, {});
+  for (const std::uint64_t number : {100, 90, 80}) static_cast<void>(small.accept(number));
+  std::vector<std::uint64_t> ring(ReplayWindow::ring_words(256));
+  ReplayWindow large;
+  large.start(256, 1, ring);
+  large.restore(small.top(), small.seen());
+  EXPECT_EQ(large.check(95), ReplayVerdict::Fresh);
+  EXPECT_NE(large.check(90), ReplayVerdict::Fresh);
+  EXPECT_NE(large.check(20), ReplayVerdict::Fresh) << "left of the smaller window";
+}
+
+TEST(ReplayWindow, BeginsAnewAtAnotherFloor) {
+  std::vector<std::uint64_t> ring(ReplayWindow::ring_words(256));
+  ReplayWindow window;
+  window.start(256, 1, ring);
+  for (std::uint64_t number = 1; number < 1000; ++number) {
+    static_cast<void>(window.accept(number));
+  }
+  window.restart(5000);
+  EXPECT_NE(window.check(4999), ReplayVerdict::Fresh);
+  EXPECT_EQ(window.accept(5000), ReplayVerdict::Fresh);
+  EXPECT_EQ(window.accept(5000), ReplayVerdict::Duplicate);
+}
+
 TEST(GuessSequence, AgreesWithSearchingTheNeighborhood) {
   std::mt19937_64 random(4);
   for (int i = 0; i < 100000; ++i) {

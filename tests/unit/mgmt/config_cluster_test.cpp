@@ -67,6 +67,16 @@ TEST(ClusterConfig, IsRead) {
   EXPECT_THAT(text, Not(HasSubstr("c0c1")));
 }
 
+TEST(ClusterConfig, ThatShipsIsAccepted) {
+  const test::TemporaryDirectory folder;
+  folder.write("cluster.secret", kSecret);
+  const auto shipped = std::string(PHALANX_SOURCE_DIR) + "/config/cluster.conf";
+  const auto path = folder.write("cluster.conf", test::read_file(shipped));
+  const auto config = load_config(path, test::four_cpus());
+  ASSERT_TRUE(config.ok()) << to_string(config.error().front());
+  EXPECT_EQ(config->cluster.members.size(), 3U);
+}
+
 TEST(ClusterConfig, RefusesSecretsThatOthersCanRead) {
   const test::TemporaryDirectory folder;
   const auto secret = folder.write("secret.conf", kSecret);

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "phalanx/control/channel_crypto.hpp"
+#include "phalanx/control/cluster_config.hpp"
+#include "phalanx/control/cluster_driver.hpp"
+#include "phalanx/control/cluster_leases.hpp"
+#include "phalanx/control/cluster_port.hpp"
+#include "phalanx/control/cluster_state.hpp"
+#include "phalanx/control/sequence_leases.hpp"
+#include "phalanx/control/window_record.hpp"
+#include "phalanx/dataplane/dataplane.hpp"
+
+namespace phalanx::control {
+
+struct ClusterServiceStats {
+  std::uint64_t opened = 0;     // buckets
+  std::uint64_t shut = 0;       // taken away
+  std::uint64_t closed = 0;     // given up as planned
+  std::uint64_t installed = 0;  // SAs, for the cluster
+  std::uint64_t refused = 0;    // SAs whose numbers nobody knows after a cold start
+};
+
+// A gateway as a node of a cluster: carries out in the data path what the core decides. Which
+// buckets are ours (DistributionTable), which SAs run and from which number on (SaStore), how far
+// they may go (gates), until when ports are open. Control thread.
+//
+//   bucket:  away --BucketOpened--> settling --no trace of us left--> ours
+//            ours --BucketShut--> away          ours --CloseWanted--> closing --> away
+//
+// A bucket that was ours a moment ago settles first: packets that waited then must be gone, and no
+// worker may have its SAs in hand, before windows begin anew.
+class ClusterService final : public SequenceLeases {
+ public:
+  struct Setup {
+    const ClusterConfig* config = nullptr;  // outlives the service
+    std::shared_ptr<StateDir> dir;
+    StateStore* state = nullptr;
+    dataplane::Dataplane* dataplane = nullptr;
+    bool new_state = false;    // the operator says that what was known here is lost
+    bool new_cluster = false;  // the operator says that no member was ever started
+  };
+  [[nodiscard]] static base::Result<std::unique_ptr<ClusterService>, std::string> open(
+      const Setup& setup, base::TimePoint now);
+  ~ClusterService() override;
+
+  // After the SAs are in the data path, before the workers start.
+  void attach(std::span<const LeaseSpec> specs, base::TimePoint now);
+
+  void on_raise_request(std::size_t index, base::TimePoint now) override;
+  void step(base::TimePoint now) override;
+  [[nodiscard]] std::uint64_t published() const override;
+
+  // Whether this node answers who asks for one of the shared addresses: the owner of the asker's
+  // bucket does.
+  [[nodiscard]] bool answers(const net::IpAddress& asker, const net::IpAddress& address) const;
+  [[nodiscard]] base::BucketIndex bucket_of_asker(const net::IpAddress& asker,
+                                                  const net::IpAddress& address) const;
+
+  // Gives this node's buckets to the others as planned moves, and takes none (true), or takes its
+  // share again.
+  void drain(bool on);
+  [[nodiscard]] bool draining() const noexcept { return draining_; }
+  [[nodiscard]] unsigned owned() const noexcept { return ours_; }
+
+  // Why the daemon has to end and start again as a new boot; empty: it does not.
+  [[nodiscard]] const std::string& fatal() const noexcept { return fatal_; }
+  [[nodiscard]] const ClusterDriver& driver() const noexcept { return *driver_; }
+  [[nodiscard]] const ClusterPort& port() const noexcept { return *port_; }
+  [[nodiscard]] const ClusterConfig& config() const noexcept { return config_; }
+  [[nodiscard]] const ClusterServiceStats& stats() const noexcept { return stats_; }
+  [[nodiscard]] const ClusterLeases& leases() const noexcept { return *leases_; }
+  // Node 0: nobody known.
+  [[nodiscard]] base::NodeId master() const noexcept { return master_; }
+  [[nodiscard]] std::vector<base::NodeId> owners() const;
+  // "away", "settling", "ours", "closing".
+  [[nodiscard]] const char* phase_name(base::BucketIndex index) const noexcept;
+  [[nodiscard]] base::BucketIndex bucket_of(std::uint32_t sa) const noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { Away, Settling, Ours, Closing };
+  struct Bucket {
+    Phase phase = Phase::Away;
+    base::TimePoint since{};              // of the phase
+    std::uint64_t token = 0;              // quiescence that is waited for
+    unsigned rounds = 0;                  // of quiescence still to come
+    std::optional<base::TimePoint> left;  // when it was ours last
+    std::vector<std::uint32_t> sas;       // positions in the list
+  };
+
+  ClusterService(const Setup& setup, const cluster::DiskState& disk, base::TimePoint now);
+  [[nodiscard]] cluster::Config core_config() const;
+  [[nodiscard]] ClusterDriver::Hooks driver_hooks();
+  [[nodiscard]] ClusterLeases::Hooks lease_hooks();
+  void on_event(const cluster::Event& event, base::TimePoint now);
+  void on_admitted();
+  void on_master(base::NodeId node);
+  void begin_opening(base::BucketIndex index, base::TimePoint now);
+  void finish_opening(base::BucketIndex index, base::TimePoint now);
+  void begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now);
+  void finish_closing(base::BucketIndex index, base::TimePoint now);
+  void shut(base::BucketIndex index, base::TimePoint now);
+  void shut_all(base::TimePoint now);
+  void install(std::uint32_t sa);
+  void open_sa(std::uint32_t sa, const cluster::Entry& entry, base::TimePoint now);
+  void step_buckets(base::TimePoint now);
+  [[nodiscard]] bool settled(Bucket& bucket);
+  void end(const std::string& why);
+  void report(base::TimePoint now);
+
+  [[nodiscard]] Bucket& at(base::BucketIndex index) noexcept { return buckets_[index.value()]; }
+  [[nodiscard]] cluster::Direction direction_of(std::uint32_t sa) const noexcept {
+    return specs_[sa].key.direction == cluster::LeaseDirection::Inbound
+               ? cluster::Direction::Inbound
+               : cluster::Direction::Outbound;
+  }
+
+  const ClusterConfig& config_;
+  const base::NodeId self_;
+  dataplane::Dataplane& dataplane_;
+  StateStore& state_;
+  ClusterStateFile file_;
+  ChannelCrypto crypto_;
+  std::unique_ptr<ClusterPort> port_;
+  std::unique_ptr<ClusterDriver> driver_;
+  std::unique_ptr<ClusterLeases> leases_;
+  std::vector<LeaseSpec> specs_;
+  std::unordered_map<base::Uid, std::uint32_t> by_uid_;  // static SAs
+  std::array<Bucket, base::kNumBuckets> buckets_;
+  std::set<base::BucketIndex> moving_;  // settling or closing
+  std::set<std::uint32_t> to_install_;  // the core had no room for their records
+  base::NodeId master_{0};
+  unsigned ours_ = 0;
+  bool draining_ = false;
+  unsigned reported_ = 0;  // buckets, in the log
+  base::TimePoint next_report_{};
+  std::string fatal_;
+  ClusterServiceStats stats_;
+};
+
+}  // namespace phalanx::control

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/mgmt/views_cluster.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string_view>
+
+#include "config_names.hpp"
+
+namespace phalanx::mgmt {
+namespace {
+
+using control::ClusterService;
+
+std::uint64_t milliseconds(base::Duration duration) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+std::string version_text(const cluster::Version& version) {
+  return std::to_string(version.generation.value()) + "/" + std::to_string(version.term.value()) +
+         "/" + std::to_string(version.epoch.value());
+}
+
+std::string member_name(const control::ClusterConfig& config, base::NodeId node) {
+  const auto* member = config.find(node);
+  return member == nullptr ? std::to_string(node.value()) : member->name;
+}
+
+// Rows that the control thread makes, then the part that was asked for.
+template <typename MakeRows>
+Lister lister(control::ControlLoop& loop, MakeRows make) {
+  return [&loop, make](std::size_t offset, std::size_t limit) {
+    Page page;
+    std::vector<Row> rows;
+    if (!loop.call([&] { rows = make(); })) return page;
+    page.total = rows.size();
+    for (auto i = offset; i < std::min(rows.size(), offset + limit); ++i) {
+      page.rows.push_back(std::move(rows[i]));
+    }
+    return page;
+  };
+}
+
+unsigned buckets_of(const ClusterService& service, base::NodeId node) {
+  unsigned count = 0;
+  for (const auto& owner : service.owners()) count += owner == node ? 1 : 0;
+  return count;
+}
+
+std::vector<Row> status_rows(const ClusterService& service) {
+  const auto now = base::SteadyClock().now();
+  const auto& driver = service.driver();
+  const auto& node = driver.node();
+  const auto& stats = driver.stats();
+  const auto& port = service.port().counters();
+  std::vector<Row> rows;
+  const auto add = [&rows](std::string_view name, Value value) {
+    rows.push_back({{"name", std::string(name)}, {"value", std::move(value)}});
+  };
+  const auto until = node.forward_until(now);
+  add("node", std::uint64_t{node.self().node.value()});
+  add("boot", std::uint64_t{node.self().boot.value()});
+  add("state", service.fatal().empty() ? std::string(node.levelled() ? "voter" : "learning")
+                                       : service.fatal());
+  add("master", service.master() == base::NodeId{}
+                    ? std::string("none")
+                    : member_name(service.config(), service.master()));
+  add("ports", std::string(now <= until ? "open" : "closed: no contact with a quorum"));
+  add("draining", std::string(service.draining() ? "yes" : "no"));
+  add("allocation", version_text(node.memory().committed));
+  add("buckets", std::uint64_t{buckets_of(service, node.self().node)});
+  add("loop_late", stats.late_rounds);
+  add("loop_latest_ms", milliseconds(stats.latest));
+  add("persisted", stats.persisted);
+  add("buckets_opened", service.stats().opened);
+  add("buckets_shut", service.stats().shut);
+  add("buckets_closed", service.stats().closed);
+  add("sas_installed", service.stats().installed);
+  add("sas_refused", service.stats().refused);
+  add("lease_raises", service.leases().stats().raises);
+  add("lease_lowers", service.leases().stats().lowers);
+  add("rx_frames", port.rx.get());
+  add("tx_frames", port.tx.get());
+  add("rx_foreign", port.foreign.get());
+  add("no_buffer", port.no_buffer.get());
+  add("queue_full", port.queue_full.get());
+  add("refused_forged", stats.forged);
+  add("refused_replayed", stats.replayed);
+  add("refused_malformed", stats.malformed);
+  add("refused_stranger", stats.stranger);
+  add("refused_no_session", stats.no_session);
+  add("refused_bad_message", stats.bad_message);
+  add("refused_handshakes", stats.handshakes_refused);
+  return rows;
+}
+
+std::vector<Row> node_rows(const ClusterService& service) {
+  const auto now = base::SteadyClock().now();
+  const auto& config = service.config();
+  const auto statuses = service.driver().members(now);
+  std::vector<Row> rows;
+  for (const auto& member : config.members) {
+    const auto status = std::find_if(statuses.begin(), statuses.end(),
+                                     [&](const auto& each) { return each.id == member.id; });
+    const bool self = status == statuses.end();
+    std::string state = "this node";
+    if (!self) state = status->alive ? "alive" : status->session ? "lost" : "never heard";
+    const control::MemberStatus seen = self ? control::MemberStatus{} : *status;
+    rows.push_back(
+        {{"name", member.name},
+         {"node", std::uint64_t{member.id.value()}},
+         {"address", net::to_string(member.address)},
+         {"role", std::string(member.witness                  ? "witness"
+                              : service.master() == member.id ? "master"
+                                                              : "node")},
+         {"state", state},
+         {"buckets", std::uint64_t{buckets_of(service, member.id)}},
+         {"silent_ms",
+          seen.silence == base::Duration::max() ? std::uint64_t{0} : milliseconds(seen.silence)},
+         {"sent", seen.counters.sent},
+         {"sent_bytes", seen.counters.sent_bytes},
+         {"received", seen.counters.received},
+         {"received_bytes", seen.counters.received_bytes},
+         {"handshakes", seen.counters.handshakes},
+         {"not_sent", seen.counters.not_sent}});
+  }
+  return rows;
+}
+
+std::vector<Row> owner_rows(const ClusterService& service) {
+  const auto owners = service.owners();
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    const base::BucketIndex bucket(static_cast<std::uint8_t>(i));
+    const auto& table = service.driver().node().memory().table.bucket(bucket);
+    rows.push_back(
+        {{"bucket", std::uint64_t{i}},
+         {"owner", std::uint64_t{owners[i].value()}},
+         {"name", owners[i] == base::NodeId{} ? std::string("nobody")
+                                              : member_name(service.config(), owners[i])},
+         {"here", std::string(service.phase_name(bucket))},
+         {"entries", std::uint64_t{table.entries.size()}}});
+  }
+  return rows;
+}
+
+std::vector<Row> lease_rows(const Config& config, const ClusterService& service) {
+  const auto& node = service.driver().node();
+  std::vector<Row> rows;
+  for (std::uint32_t i = 0; i < config.sas.size(); ++i) {
+    const auto& sa = config.sas[i];
+    const auto bucket = service.bucket_of(i);
+    const auto way = sa.direction == ipsec::Direction::Inbound ? std::size_t{0} : std::size_t{1};
+    const auto& table = node.memory().table.bucket(bucket);
+    const auto entry = table.entries.find(sa.uid);
+    const bool known = entry != table.entries.end();
+    const auto owner = table.owner.stream.node;
+    rows.push_back(
+        {{"name", sa.name},
+         {"direction", std::string(name_of(sa.direction))},
+         {"bucket", std::uint64_t{bucket.value()}},
+         {"owner",
+          owner == base::NodeId{} ? std::string("nobody") : member_name(service.config(), owner)},
+         {"floor", known ? entry->second.directions[way].floor : std::uint64_t{0}},
+         {"lease", known ? entry->second.directions[way].lease.number : std::uint64_t{0}},
+         {"usable_here", node.usable(sa.uid, static_cast<cluster::Direction>(way))}});
+  }
+  return rows;
+}
+
+// Who answers ARP and neighbor discovery, for each neighbor of ours, and why.
+std::vector<Row> answer_rows(const Config& config, const ClusterService& service,
+                             const control::ControlLoop& loop) {
+  const auto now = base::SteadyClock().now();
+  const auto owners = service.owners();
+  std::vector<Row> rows;
+  for (const auto& neighbor : loop.host().neighbors().list(now)) {
+    const auto& port = config.dataplane.ports[neighbor.key.port.value()];
+    for (const auto& own : port.addresses) {
+      if (own.address.family != neighbor.key.address.family) continue;
+      const auto bucket = service.bucket_of_asker(neighbor.key.address, own.address);
+      const auto owner = owners[bucket.value()];
+      const auto name =
+          owner == base::NodeId{} ? std::string("nobody") : member_name(service.config(), owner);
+      rows.push_back({{"asker", net::to_string(neighbor.key.address)},
+                      {"port", port.name},
+                      {"address", net::to_string(own.address)},
+                      {"answered_by", name},
+                      {"why", "owns bucket " + std::to_string(bucket.value()) +
+                                  " of this asker and address"}});
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<View> make_cluster_views(const Config& config, const ClusterService& cluster,
+                                     control::ControlLoop& loop) {
+  return {
+      {"cluster", "State of this node in its cluster.",
+       lister(loop, [&cluster] { return status_rows(cluster); })},
+      {"nodes", "Members of the cluster as this node sees them.",
+       lister(loop, [&cluster] { return node_rows(cluster); })},
+      {"owners", "Owner of each bucket.", lister(loop, [&cluster] { return owner_rows(cluster); })},
+      {"leases", "Number leases of static SAs in the cluster.",
+       lister(loop, [&config, &cluster] { return lease_rows(config, cluster); })},
+      {"answers", "Which node answers neighbors that ask for the shared addresses.",
+       lister(loop, [&config, &cluster, &loop] { return answer_rows(config, cluster, loop); })},
+  };
+}
+
+}  // namespace phalanx::mgmt

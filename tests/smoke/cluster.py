@@ -1,0 +1,247 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Phalanx Authors
+"""Three nodes are one gateway to a Linux kernel: kill one and nobody notices.
+
+Probes run over many tunnels while a node that is not the master and then the master are killed
+(SIGKILL). Flows whose SAs other nodes own lose nothing; those of the dead node are back; no SA
+repeats a number or an IV on the wire; everything that ever came in is sent to all nodes once more
+after each fault, and nothing is delivered twice. The checks themselves are shown a planted repeat.
+
+Three daemons, a Linux kernel and the probes share a few CPUs here: the heartbeat interval is ten
+times the usual one, so that a busy machine is not taken for a dead node. Times scale with it.
+"""
+
+import argparse
+import pathlib
+import shutil
+import socket
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "lab"))
+
+# pylint: disable=wrong-import-position
+import checks as checking  # noqa: E402
+import cluster_site  # noqa: E402
+import counters  # noqa: E402
+import netns  # noqa: E402
+import pcap  # noqa: E402
+import probes  # noqa: E402
+
+INJECTOR_MAC = "02:00:00:00:79:99"
+RATE = 40  # probes a second and tunnel
+BUCKETS = 256
+BACK_SECONDS = 4.0  # detection, election, allocation and lease gap at ten times the usual interval
+
+
+def status(node):
+    """What the node says of itself, as a dict."""
+    return {row["name"]: row["value"] for row in counters.rows_of(node.daemon, "cluster")}
+
+
+def wait_for(what, condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise netns.LabError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.05)
+
+
+def running(site):
+    return [node for node in site.nodes.values() if node.running]
+
+
+def settled(site, least):
+    """All buckets are with running nodes, at least so many with each."""
+    shares = [status(node)["buckets"] for node in running(site)]
+    return sum(shares) == BUCKETS and min(shares) >= least
+
+
+def owners(site):
+    """Which node owns each tunnel's SAs: {tunnel index: {node ids}}."""
+    node = running(site)[0]
+    by_bucket = {row["bucket"]: row["owner"] for row in counters.rows_of(node.daemon, "owners")}
+    out = {}
+    for row in counters.rows_of(node.daemon, "sa"):
+        tunnel = int(row["name"].split("-")[1])
+        out.setdefault(tunnel, set()).add(by_bucket[row["bucket"]])
+    return out
+
+
+def esp_of(path, from_peer):
+    """ESP frames of the capture in one direction."""
+    peer = pcap.mac_bytes(cluster_site.PEER_MAC)
+    injector = pcap.mac_bytes(INJECTOR_MAC)
+    frames = []
+    for frame in pcap.read(path):
+        packet = pcap.ip_packet(frame)
+        if packet is None or pcap.protocol(packet) != pcap.PROTO_ESP:
+            continue
+        if (frame[6:12] == peer) == from_peer and frame[6:12] != injector:
+            frames.append(frame)
+    return frames
+
+
+def repeats(frames):
+    """(SPI, number) and (SPI, IV) that occur twice. One key belongs to one SPI here."""
+    numbers, ivs, found = set(), set(), []
+    for frame in frames:
+        packet = pcap.ip_packet(frame)
+        spi, number = pcap.esp_spi_seq(packet)
+        iv = pcap.payload(packet)[8:16]
+        if (spi, number) in numbers:
+            found.append(f"SPI 0x{spi:08x} number {number}")
+        if (spi, iv) in ivs:
+            found.append(f"SPI 0x{spi:08x} IV {iv.hex()}")
+        numbers.add((spi, number))
+        ivs.add((spi, iv))
+    return found
+
+
+def check_unique(path, checks):
+    frames = esp_of(path, from_peer=False)
+    found = repeats(frames)
+    problem = "\n".join(found[:10]) or (None if len(frames) > 500 else "too little traffic")
+    checks.add(f"no number or IV left twice ({len(frames)} packets)", problem)
+    planted = frames + [frames[len(frames) // 2]]
+    checks.add("the check finds a planted repeat", None if len(repeats(planted)) == 2 else planted)
+
+
+def replay(site, path):
+    """Everything that ever came from the peer, to all nodes at once."""
+    link = probes.in_namespace(site.injector.name, lambda: socket.socket(
+        socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+    link.bind(("eth0", 3))
+    frames = esp_of(path, from_peer=True)
+    mac = pcap.mac_bytes(INJECTOR_MAC)
+    for i, frame in enumerate(frames):
+        link.send(frame[:6] + mac + frame[12:])
+        if i % 32 == 31:
+            time.sleep(0.002)  # queues of these ports are short
+    link.close()
+    return len(frames)
+
+
+def start_capture(site, path):
+    """What passes between the switch and the peer."""
+    dump = site.switch.start("tcpdump", "-i", "uml0", "-Z", "root", "-U", "--immediate-mode",
+                             "-B", "8192", "-w", str(path))
+    wait_for("tcpdump", path.exists)
+    return dump
+
+
+def kill_and_check(site, prober, victim, what, checks):
+    """Kills the node under traffic and judges every flow by who owned its SAs."""
+    owned = owners(site)
+    begin = time.monotonic()
+    victim.kill()
+    wait_for(f"takeover of {victim.name}", lambda: settled(site, 1))
+    taken = time.monotonic() - begin
+    time.sleep(3.0)
+    end = time.monotonic() - 1.0  # what was sent later may still be on its way
+    others, its = [], []
+    for tunnel, flow in zip(site.tunnels, prober.flows):
+        (its if victim.id in owned[tunnel.index] else others).append(flow)
+    lost = sum(flow.lost_between(begin, end) for flow in others)
+    checks.add(f"{what} killed: {len(others)} flows of other nodes lost {lost}",
+               None if lost == 0 and others else f"lost {lost}")
+    outage = max((flow.outage(begin, end) for flow in its), default=0.0)
+    checks.add(f"{what} killed: {len(its)} flows of its own back, longest outage {outage:.2f} s, "
+               f"buckets taken over in {taken:.2f} s",
+               None if its and outage <= BACK_SECONDS else f"outage {outage:.2f} s")
+
+
+def check_replay(site, prober, path, what, checks):
+    """Nothing that is sent again may come out again."""
+    before = prober.doubled
+    count = replay(site, path)
+    time.sleep(1.0)
+    doubled = prober.doubled - before
+    checks.add(f"{what}: {count} packets replayed to all nodes, none delivered twice",
+               None if doubled == 0 and count > 100 else f"{doubled} doubled")
+
+
+def check_steady(prober, begin, end, checks):
+    lost = sum(flow.lost_between(begin, end) for flow in prober.flows)
+    checks.add(f"steady state: {lost} probes lost", None if lost == 0 else
+               [flow.lost_between(begin, end) for flow in prober.flows])
+
+
+def run(folder, tunnels):
+    checks = checking.Checks("cluster")
+    with netns.Lab("plx") as lab:
+        site = cluster_site.ClusterSite(lab, folder, tunnels=tunnels)
+        try:
+            site.start()
+            wait_for("cluster", lambda: settled(site, BUCKETS // 4))
+            lab.peers[0].wait_ready()
+            capture = site.folder / "peer.pcap"
+            dump = start_capture(site, capture)
+            pairs = [(t.host_address, t.peer_address) for t in site.tunnels]
+            warm_up(site, pairs)
+            prober = probes.Prober(site.host, pairs, RATE)
+            try:
+                scenario(site, prober, capture, checks)
+            finally:
+                prober.stop()
+            checks.add("no probe was answered twice",
+                       None if prober.doubled == 0 else f"{prober.doubled} doubled")
+            netns.stop_process(dump)
+            check_unique(capture, checks)
+        except netns.LabError as error:
+            checks.add("the scenario", error)
+            for node in site.nodes.values():
+                print(node.daemon.log()[-3000:] if node.daemon else "", flush=True)
+        finally:
+            site.close()
+    return checks
+
+
+def warm_up(site, pairs):
+    """Neighbors are found and first leases agreed on."""
+    for source, destination in pairs:
+        site.host.run("ping", "-n", "-q", "-c5", "-i0.05", "-W2", "-I", source, destination,
+                      check=False)
+
+
+def scenario(site, prober, capture, checks):
+    begin = time.monotonic()
+    time.sleep(3.0)
+    end = time.monotonic() - 0.5
+    check_steady(prober, begin, end, checks)
+    master = next(node for node in running(site) if status(node)["master"] == node.name)
+    slave = next(node for node in running(site) if node is not master)
+    kill_and_check(site, prober, slave, "a node", checks)
+    check_replay(site, prober, capture, "a node is dead", checks)
+    slave.start()
+    slave.daemon.wait_ready()
+    wait_for("the node's return", lambda: settled(site, 1))
+    check_replay(site, prober, capture, "it is back", checks)
+    master = next(node for node in running(site) if status(node)["master"] == node.name)
+    kill_and_check(site, prober, master, "the master", checks)
+    check_replay(site, prober, capture, "the master is dead", checks)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tunnels", type=int, default=8)
+    parser.add_argument("--keep", action="store_true", help="keep logs and capture")
+    options = parser.parse_args()
+    netns.require_root_and("ip", "ethtool", "ping", "tcpdump", "linux.uml")
+    folder = tempfile.mkdtemp(prefix="plx-cluster-")
+    checks = run(folder, options.tunnels)
+    result = checks.summary()
+    if result == 0 and not options.keep:
+        shutil.rmtree(folder)
+    else:
+        print(f"cluster: files are in {folder}")
+    return result
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except netns.LabError as error:
+        sys.exit(f"cluster: {error}")

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Phalanx Authors
+"""A cluster of gateways behind switches, a host on one side and a Linux kernel on the other.
+
+  host 10.79.0.2 ---+                                    +--- UML peer 192.0.2.2
+  10.80.N.1         |      node 1, 2, 3 ...              |    10.81.N.1  (N: the tunnel)
+             [bridge priv] -- priv0  pub0 -- [bridge pub] ---+--- injector (replays what came in)
+                              sync0 -- [bridge sync]
+
+All nodes share 10.79.0.1 and 192.0.2.1 and the MAC addresses that go with them. Tunnels are static
+SAs, one pair each, so that their buckets spread over all nodes.
+"""
+
+import dataclasses
+import os
+import pathlib
+import secrets
+
+import algorithms
+import config_writer
+import daemon
+import netns
+import uml
+
+SHARED_MAC = {"private": "02:50:48:00:00:79", "public": "02:50:48:00:00:c0"}
+PEER_MAC = "02:00:00:00:79:02"
+PRIVATE, PRIVATE_HOST = "10.79.0.1", "10.79.0.2"
+PUBLIC, PEER = "192.0.2.1", "192.0.2.2"
+BRIDGES = ("priv", "pub", "sync")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tunnel:
+    """to_peer: the cluster's outbound SA; to_cluster: its inbound one."""
+    index: int
+    to_peer: algorithms.Sa
+    to_cluster: algorithms.Sa
+
+    @property
+    def host_address(self):
+        return f"10.80.{self.index}.1"
+
+    @property
+    def peer_address(self):
+        return f"10.81.{self.index}.1"
+
+
+def make_tunnels(count):
+    gcm = algorithms.BY_NAME["aes128gcm16"]
+    return [Tunnel(i, algorithms.make_sa(f"cluster {i} out", 0x10000 + i, PUBLIC, PEER, gcm),
+                   algorithms.make_sa(f"cluster {i} in", 0x20000 + i, PEER, PUBLIC, gcm))
+            for i in range(1, count + 1)]
+
+
+def peer_commands(tunnels):
+    """The Linux peer's set-up, as ip(8) batch lines."""
+    lines = ["link set vec0 up", f"address add {PEER}/24 dev vec0"]
+    for tunnel in tunnels:
+        host, peer = f"{tunnel.host_address}/32", f"{tunnel.peer_address}/32"
+        lines += [
+            f"address add {peer} dev lo",
+            f"route add {host} via {PUBLIC} dev vec0 src {tunnel.peer_address}",
+            algorithms.xfrm_state(tunnel.to_peer, tunnel.index, 1024),
+            algorithms.xfrm_state(tunnel.to_cluster, tunnel.index, 1024),
+            algorithms.xfrm_policy("in", host, peer, PUBLIC, PEER, tunnel.index),
+            algorithms.xfrm_policy("out", peer, host, PEER, PUBLIC, tunnel.index)]
+    return lines
+
+
+class Node:
+    """One member: its namespace, configuration and daemon."""
+
+    def __init__(self, site, node_id):
+        self.site = site
+        self.id = node_id
+        self.name = f"n{node_id}"
+        self.namespace = site.lab.namespace(self.name)
+        for bridge in BRIDGES:
+            site.plug(self.namespace, f"{bridge}0", bridge, f"{bridge}-n{node_id}")
+        self.folder = site.folder / self.name
+        self.config = self._config()
+        self.daemon = None
+
+    def _config(self):
+        config = config_writer.GatewayConfig(f"{self.site.lab.prefix}-{self.name}", self.folder)
+        settings = config.settings
+        settings["node"]["id"] = self.id
+        settings["eal"]["memory_mb"] = 192
+        cpu = self.id % (os.cpu_count() or 1)
+        settings["control"]["cpu"] = cpu
+        settings["workers"] = [{"cpu": cpu}]
+        config.port("private", "net_af_packet0,iface=priv0", "private", [f"{PRIVATE}/24"],
+                    mac=SHARED_MAC["private"])
+        config.port("public", "net_af_packet1,iface=pub0", "public", [f"{PUBLIC}/24"],
+                    mac=SHARED_MAC["public"])
+        config.port("sync", "net_af_packet2,iface=sync0", "cluster", [f"10.9.0.{self.id}/24"])
+        config.route("10.80.0.0/16", PRIVATE_HOST)
+        for tunnel in self.site.tunnels:
+            config.outbound(tunnel.to_peer)
+            config.inbound(tunnel.to_cluster, replay_window=1024)
+            config.protect(f"tunnel{tunnel.index}", f"{tunnel.host_address}/32",
+                           f"{tunnel.peer_address}/32", tunnel.to_peer, [tunnel.to_cluster])
+        settings["cluster"] = {
+            "members": [{"name": f"n{i}", "id": i, "address": f"10.9.0.{i}"}
+                        for i in range(1, self.site.count + 1)],
+            "secret_file": str(self.site.secret_file),
+            "heartbeat_interval_ms": self.site.heartbeat_ms}
+        return config
+
+    def start(self):
+        """Does not wait: a member alone has nobody to agree with."""
+        state = pathlib.Path(self.config.state_dir)
+        options = [] if state.exists() else ["--new-cluster"]
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.daemon = daemon.Daemon(self.config, self.folder, namespace=self.namespace,
+                                    options=options)
+
+    def kill(self):
+        self.daemon.kill()
+
+    @property
+    def running(self):
+        return self.daemon is not None and self.daemon.process.poll() is None
+
+
+class ClusterSite:
+    """Everything in the drawing above. Nodes are made, not started."""
+
+    # pylint: disable=too-many-instance-attributes
+    def __init__(self, lab, folder, count=3, tunnels=8, heartbeat_ms=100):
+        # pylint: disable=too-many-arguments,too-many-positional-arguments
+        self.lab = lab
+        self.folder = pathlib.Path(folder)
+        self.count = count
+        self.heartbeat_ms = heartbeat_ms
+        self.tunnels = make_tunnels(tunnels)
+        self.secret_file = self.folder / "cluster.secret"
+        self.secret_file.touch(mode=0o600)
+        self.secret_file.write_text(f'secret = "{secrets.token_hex(32)}";\n'
+                                    f'birth_key = "{secrets.token_hex(16)}";\n', encoding="ascii")
+        self.switch = lab.namespace("switch")
+        for bridge in BRIDGES:
+            # Switches that flood what they do not know and learn nothing from anybody's wishes.
+            self.switch.ip("link", "add", bridge, "type", "bridge", "forward_delay", "0",
+                           "mcast_snooping", "0")
+            self.switch.quiet_interface(bridge)
+        self.host = lab.namespace("host")
+        self.plug(self.host, "eth0", "priv", "priv-host")
+        self.injector = lab.namespace("inject")
+        self.plug(self.injector, "eth0", "pub", "pub-inject")
+        self.nodes = {i: Node(self, i) for i in range(1, count + 1)}
+        self.peer = uml.Peer(lab, self.switch, "uml0", peer_commands(self.tunnels), PEER_MAC)
+        self.switch.ip("link", "set", "uml0", "master", "pub")
+        self.host.batch([f"address add {PRIVATE_HOST}/24 dev eth0",
+                         f"route add 10.81.0.0/16 via {PRIVATE}"] +
+                        [f"address add {t.host_address}/32 dev lo" for t in self.tunnels])
+
+    def plug(self, namespace, interface, bridge, port):
+        """A cable from a namespace to one of the bridges."""
+        self.lab.veth(namespace, interface, self.switch, port)
+        namespace.quiet_interface(interface)
+        self.switch.quiet_interface(port)
+        self.switch.ip("link", "set", port, "master", bridge)
+
+    def start(self):
+        for node in self.nodes.values():
+            node.start()
+        for node in self.nodes.values():
+            node.daemon.wait_ready()
+
+    def close(self):
+        for node in self.nodes.values():
+            if node.daemon is not None:
+                node.kill()
