@@ -2,16 +2,13 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/control/cluster_port.hpp"
 
-#include <rte_ethdev.h>
-
-#include <cstring>
+#include <utility>
 #include <vector>
 
 namespace phalanx::control {
 namespace {
 
 constexpr net::MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-constexpr std::uint16_t kQueue = 0;
 
 std::vector<net::IpAddress> addresses_of(const ClusterConfig& config, base::NodeId self) {
   std::vector<net::IpAddress> addresses;
@@ -42,30 +39,18 @@ ClusterPort::ClusterPort(const dataplane::ClusterLink& link, const ClusterConfig
     : link_(link),
       own_(config.find(self)->address),
       udp_port_(config.udp_port),
+      frames_(link.device_port, link.pool),
       reader_(own_, config.udp_port, addresses_of(config, self)) {
   for (const auto& member : config.members) {
     if (member.id != self) members_[member.id] = {member.address, kBroadcast};
   }
 }
 
-ClusterPort::~ClusterPort() {
-  while (burst_next_ < burst_count_) rte_pktmbuf_free(burst_[burst_next_++]);
-}
-
 void ClusterPort::transmit(std::span<const std::byte> frame) {
-  auto* packet = rte_pktmbuf_alloc(link_.pool);
-  if (packet == nullptr || frame.size() > rte_pktmbuf_tailroom(packet)) {
-    rte_pktmbuf_free(packet);
-    counters_.no_buffer.add(1);
-    return;
-  }
-  std::memcpy(rte_pktmbuf_mtod(packet, void*), frame.data(), frame.size());
-  packet->data_len = static_cast<std::uint16_t>(frame.size());
-  packet->pkt_len = packet->data_len;
-  if (rte_eth_tx_burst(link_.device_port, kQueue, &packet, 1) != 1) {
-    rte_pktmbuf_free(packet);
-    counters_.queue_full.add(1);
-    return;
+  switch (frames_.send(frame)) {
+    case dpdk::FramePort::Sent::NoBuffer: counters_.no_buffer.add(1); return;
+    case dpdk::FramePort::Sent::QueueFull: counters_.queue_full.add(1); return;
+    case dpdk::FramePort::Sent::Ok: break;
   }
   counters_.tx.add(1);
   counters_.tx_bytes.add(frame.size());
@@ -81,19 +66,11 @@ void ClusterPort::send(base::NodeId to, std::span<const std::byte> datagram) {
 
 bool ClusterPort::receive(ReceivedDatagram& out, base::TimePoint now) {
   for (unsigned i = 0; i < kMostFrames; ++i) {
-    if (burst_next_ == burst_count_) {
-      burst_next_ = 0;
-      burst_count_ = rte_eth_rx_burst(link_.device_port, kQueue, burst_.data(), kBurst);
-      if (burst_count_ == 0) return false;
-    }
-    auto* packet = burst_[burst_next_++];
+    const auto bytes = frames_.receive();
+    if (!bytes) return false;
     counters_.rx.add(1);
-    counters_.rx_bytes.add(packet->pkt_len);
-    auto frame =
-        packet->nb_segs == 1
-            ? reader_.read({rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len}, now)
-            : ClusterFrame{};
-    rte_pktmbuf_free(packet);
+    counters_.rx_bytes.add(bytes->size());
+    auto frame = reader_.read(*bytes, now);
     switch (frame.kind) {
       case ClusterFrame::Kind::Foreign: counters_.foreign.add(1); break;
       case ClusterFrame::Kind::Incomplete: break;

@@ -2,9 +2,6 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
-#include <rte_mbuf.h>
-
-#include <array>
 #include <cstdint>
 #include <map>
 
@@ -13,6 +10,7 @@
 #include "phalanx/control/datagram_port.hpp"
 #include "phalanx/dataplane/counters.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
+#include "phalanx/dpdk/frame_port.hpp"
 
 namespace phalanx::control {
 
@@ -35,9 +33,6 @@ struct ClusterPortCounters {
 class ClusterPort final : public DatagramPort {
  public:
   ClusterPort(const dataplane::ClusterLink& link, const ClusterConfig& config, base::NodeId self);
-  ~ClusterPort() override;
-  ClusterPort(const ClusterPort&) = delete;
-  ClusterPort& operator=(const ClusterPort&) = delete;
 
   void send(base::NodeId to, std::span<const std::byte> datagram) override;
   [[nodiscard]] bool receive(ReceivedDatagram& out, base::TimePoint now) override;
@@ -47,7 +42,6 @@ class ClusterPort final : public DatagramPort {
   [[nodiscard]] const ClusterPortCounters& counters() const noexcept { return counters_; }
 
  private:
-  static constexpr unsigned kBurst = 32;
   // Frames looked at for one datagram: a flood of others must not keep the control thread.
   static constexpr unsigned kMostFrames = 256;
   struct Member {
@@ -60,12 +54,10 @@ class ClusterPort final : public DatagramPort {
   const dataplane::ClusterLink link_;
   const net::IpAddress own_;
   const std::uint16_t udp_port_;
+  dpdk::FramePort frames_;
   ClusterFrameReader reader_;
   std::map<base::NodeId, Member> members_;
   std::uint32_t datagram_id_ = 0;
-  std::array<rte_mbuf*, kBurst> burst_{};
-  unsigned burst_count_ = 0;
-  unsigned burst_next_ = 0;
   ClusterPortCounters counters_;
 };
 

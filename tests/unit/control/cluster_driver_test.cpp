@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <random>
@@ -143,7 +144,10 @@ TEST(ClusterDriver, TakesOverTheBucketsOfTheDead) {
     EXPECT_EQ(world.buckets(), 256) << "node " << int{dead} << " is dead";
     world.start(dead);
     world.run(1s);
-    EXPECT_EQ(world.machines[base::NodeId(dead)].disk.boot, base::BootCount(2));
+    auto& back = world.machines[base::NodeId(dead)];
+    EXPECT_EQ(back.disk.boot, base::BootCount(2));
+    // Nor by those who know its first boot only from others.
+    EXPECT_EQ(std::count(back.events.begin(), back.events.end(), EventKind::BootRefused), 0);
     EXPECT_EQ(world.buckets(), 256);
   }
 }
