@@ -155,12 +155,16 @@ TEST(ClusterDriver, TakesOverTheBucketsOfTheDead) {
 TEST(ClusterDriver, RefusesWhatIsForgedReplayedOrStrange) {
   World world;
   world.run(1s);
+  constexpr std::size_t kCounterAt = 12;
   auto& machine = world.machines[base::NodeId(2)];
   const auto before = machine.driver->stats();
   const auto recorded = world.wire;
   for (auto datagram : recorded) {
-    machine.port->inbox.push_back({datagram, 66});
+    constexpr auto kInit = std::byte{1};
+    const int copies = datagram[1] == kInit ? 30 : 1;
+    for (int i = 0; i < copies; ++i) machine.port->inbox.push_back({datagram, 66});
     datagram.back() ^= std::byte{1};
+    datagram[kCounterAt] = std::byte{1};  // one that was never used
     machine.port->inbox.push_back({datagram, 66});
     datagram[2] = std::byte{77};
     machine.port->inbox.push_back({datagram, 66});
