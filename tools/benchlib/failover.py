@@ -5,8 +5,8 @@
 One row for each kill, of a node and of the master in turn: the longest silence of the flows of the
 dead node, what flows of other nodes lost, what was delivered twice, then and when everything that
 ever came in was sent to all nodes again. A last row has the medians. Daemons, a Linux kernel as the
-peer and the probes share the machine: `loop_latest_ms` says how late the control threads were because
-of that. SAs are static: none is renegotiated.
+peer and the probes share the machine: `loop_latest_ms` says how late the control threads were for
+it. SAs are static: none is renegotiated.
 """
 
 import pathlib
