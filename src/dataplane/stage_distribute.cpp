@@ -94,7 +94,7 @@ unsigned Worker::fence(const DeviceMap& map, rte_mbuf** packets, unsigned count)
 bool Worker::is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
                         base::BucketIndex bucket) const noexcept {
   const auto& distribution = tables_.distribution;
-  if (distribution.all_ours()) [[likely]]
+  if (!distribution.shared()) [[likely]]
     return false;
   if (verdict.action == FlowAction::Protect) return !distribution.is_ours(verdict.sa->bucket());
   // What we made or decrypted nobody else has seen.

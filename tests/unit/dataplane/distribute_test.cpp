@@ -161,7 +161,7 @@ std::optional<base::BucketIndex> bucket_of(const net::BucketHash& hash, const Fr
   return hash.other(a, b, view.protocol);
 }
 
-Config make_config(const char* device) {
+Config make_config(const char* null_device) {
   Config config;
   const auto port = [](const char* name, const char* device, std::uint16_t vlan,
                        const char* address) {
@@ -174,8 +174,8 @@ Config make_config(const char* device) {
     made.vlan = vlan;
     return made;
   };
-  config.ports = {port("plain", device, 0, "192.0.2.1/24"),
-                  port("tagged", device, kVlan, "10.0.0.1/24")};
+  config.ports = {port("plain", null_device, 0, "192.0.2.1/24"),
+                  port("tagged", null_device, kVlan, "10.0.0.1/24")};
   config.workers.resize(1);
   config.limits.mbufs = 8192;
   return config;
