@@ -172,8 +172,12 @@ void ControlLoop::watch_links(base::TimePoint now) {
 }
 
 void ControlLoop::shutdown() {
-  const auto now = clock_.now();
-  while (take_punted(now) != 0) {
+  // Freed, not answered: no worker would take the answers off its queue any more.
+  std::array<rte_mbuf*, kBurst> packets;
+  for (std::size_t worker = 0; worker < dataplane_.num_workers(); ++worker) {
+    while (const auto count = dataplane_.pop_punted(worker, packets)) {
+      rte_pktmbuf_free_bulk(packets.data(), count);
+    }
   }
   host_->shutdown();
   capture_->stop();

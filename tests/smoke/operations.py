@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Phalanx Authors
-"""What operators do to one gateway, on null ports: the example as it ships, starts that must fail,
-two daemons where one belongs, signals, and clients that ask while it stops."""
+"""What operators do to one gateway that has no neighbors: the example as it ships, starts that must
+fail, two daemons where one belongs, signals, clients that ask while it stops, a stop under load."""
 
 import pathlib
 import shutil
@@ -22,6 +22,9 @@ import checks as checking  # noqa: E402
 import config_writer  # noqa: E402
 import daemon  # noqa: E402
 import netns  # noqa: E402
+import pcap  # noqa: E402
+
+from scapy.layers.inet import ICMP, IP  # noqa: E402  pylint: disable=wrong-import-order
 
 BOOT_OFFSET = 12  # of the identity file, docs/abi.md
 STOP_SECONDS = 1.0 * daemon.SLOWNESS
@@ -170,6 +173,22 @@ def check_signals(config, folder, checks):
                    f"status {status}\n{running.log()[-1500:]}")
 
 
+def check_stop_under_load(folder, name, checks):
+    """The control thread has more to answer than it can when SIGTERM comes, and no buffer leaks."""
+    mac = "02:00:00:00:01:02"
+    config = gateway(folder, name)
+    capture = f"{folder}/pings.pcap"
+    pcap.write(capture, [pcap.ether(mac, "02:00:00:00:99:99", bytes(
+        IP(src=f"10.1.0.{host}", dst="10.1.0.1") / ICMP(id=host))) for host in range(2, 34)])
+    config.settings["ports"][1].update(device=f"net_pcap0,rx_pcap={capture},infinite_rx=1", mac=mac)
+    running = start(config, folder, new_state=True)
+    time.sleep(1.0)
+    status, _ = running.stop()
+    good = status == 0 and "has stopped leaked=0" in running.log()
+    checks.add("a stop under load leaks no buffer", None if good else
+               f"status {status}\n{running.log()[-1500:]}")
+
+
 def run(folder, name, checks):
     check_example(folder, checks)
     config = gateway(f"{folder}/one", name)
@@ -179,12 +198,13 @@ def run(folder, name, checks):
     check_failed_starts(config, f"{folder}/one", checks)
     check_signals(config, f"{folder}/one", checks)
     check_stop_while_asked(config, f"{folder}/one", checks)
+    check_stop_under_load(f"{folder}/load", f"{name}-load", checks)
 
 
 def main():
     netns.require_root_and()
-    checks = checking.Checks("operator")
-    with tempfile.TemporaryDirectory(prefix="plx-operator-") as folder:
+    checks = checking.Checks("operations")
+    with tempfile.TemporaryDirectory(prefix="plx-operations-") as folder:
         run(folder, pathlib.Path(folder).name, checks)
     return checks.summary()
 
