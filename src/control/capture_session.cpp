@@ -56,7 +56,13 @@ base::Result<base::Ok, std::string> CaptureSession::start(const CaptureRequest& 
   ends.write = [file](const CaptureBatch& batch, const CaptureBatch::Packet& packet) {
     return file->write(packet.since_epoch, batch.bytes_of(packet), packet.original_length);
   };
-  ends.close = [file] { return file->close(); };
+  ends.close = [file, path = request.path] {
+    const bool whole = file->close();
+    // Said where it is noticed: a full disk ends a capture long before anybody asks for it.
+    if (!whole)
+      base::log_warn("control", "the capture is not complete, the disk is full file=" + path);
+    return whole;
+  };
   dataplane_.capture().set(request.filter);
   thread_ = std::make_unique<CaptureThread>(std::move(ends));
   base::log_info("control", "capture starts file=" + request.path);
@@ -70,7 +76,8 @@ CaptureStatus CaptureSession::status() const {
 
 CaptureStatus CaptureSession::status_locked() const {
   if (!thread_) return {};
-  return {thread_->running(), request_.path, thread_->packets()};
+  const bool running = thread_->running();
+  return {running, request_.path, thread_->packets(), running || thread_->whole()};
 }
 
 CaptureStatus CaptureSession::stop() {
@@ -81,11 +88,7 @@ CaptureStatus CaptureSession::stop() {
   const bool ended = thread_->stop(kStopLimit);
   auto status = status_locked();
   if (was_running) {
-    if (!ended) {
-      base::log_warn("control", "the capture is cut short, the disk is slow");
-    } else if (!thread_->whole()) {
-      base::log_warn("control", "the capture is not complete, the disk is full");
-    }
+    if (!ended) base::log_warn("control", "the capture is cut short, the disk is slow");
     base::log_info("control", "capture ends file=" + request_.path +
                                   " packets=" + std::to_string(status.packets));
   }

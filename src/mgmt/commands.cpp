@@ -19,7 +19,8 @@ constexpr std::uint64_t kMaxSnaplen = 262144;
 Row row_of(const CaptureStatus& status) {
   return {{"running", std::uint64_t{status.running ? 1U : 0U}},
           {"file", status.path},
-          {"packets", status.packets}};
+          {"packets", status.packets},
+          {"complete", std::uint64_t{status.complete ? 1U : 0U}}};
 }
 
 // Position of the one whose name is `name`.

@@ -25,6 +25,7 @@ struct CaptureStatus {
   bool running = false;
   std::string path;
   std::uint64_t packets = 0;
+  bool complete = true;  // false: the file system refused the rest
 };
 
 // The one capture that may run: switches the workers' copying on, and has a thread write what they
