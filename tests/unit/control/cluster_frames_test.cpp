@@ -41,7 +41,8 @@ ClusterFrameReader reader() {
 }
 
 TEST(ClusterFrames, CarryEveryLength) {
-  for (const std::size_t length : {0, 1, 1471, 1472, 1473, 2920, 2921, 9000, 65000, 65507}) {
+  for (const std::size_t length :
+       std::initializer_list<std::size_t>{0, 1, 1471, 1472, 1473, 2920, 2921, 9000, 65000, 65507}) {
     const auto payload = payload_of(length);
     auto in = reader();
     const auto frames = frames_of(payload);
