@@ -111,13 +111,18 @@ Outcome run_watch(const Options& options, TelemetryClient& client) {
   return base::Ok{};
 }
 
-std::string capture_request(const Options& options) {
+std::string command_request(const Options& options) {
   Json request = Json::object();
   switch (options.action) {
     case Action::CaptureStop: request["command"] = "capture_stop"; break;
     case Action::CaptureStatus: request["command"] = "capture_status"; break;
     case Action::ClusterDrain: request["command"] = "cluster_drain"; break;
     case Action::ClusterUndrain: request["command"] = "cluster_undrain"; break;
+    case Action::MoveBucket:
+      request["command"] = "bucket_move";
+      request["bucket"] = options.bucket;
+      request["worker"] = options.worker;
+      break;
     case Action::CaptureStart:
     case Action::Show:
     case Action::Watch: {
@@ -144,10 +149,10 @@ base::Result<std::string, Failure> control_socket_in(const std::string& config) 
   return parsed["node"]["run_dir"].get<std::string>() + "/control.sock";
 }
 
-Outcome run_capture(const Options& options, const std::string& control_socket) {
+Outcome run_command(const Options& options, const std::string& control_socket) {
   auto socket = UnixSocket::connect(control_socket, SocketKind::Stream);
   if (!socket) return socket.error();
-  if (auto sent = socket->send(capture_request(options) + "\n"); !sent) return sent;
+  if (auto sent = socket->send(command_request(options) + "\n"); !sent) return sent;
   Json reply;
   if (auto received = receive_reply(*socket, reply); !received) return received;
   if (reply["ok"] != true) {

@@ -15,12 +15,12 @@ using Outcome = base::Result<base::Ok, Failure>;
 [[nodiscard]] Outcome run_show(const Options& options, TelemetryClient& client);
 [[nodiscard]] Outcome run_watch(const Options& options, TelemetryClient& client);
 // `control_socket`: path of the daemon's command socket.
-[[nodiscard]] Outcome run_capture(const Options& options, const std::string& control_socket);
+[[nodiscard]] Outcome run_command(const Options& options, const std::string& control_socket);
 
 // What the options come to, on their own.
 [[nodiscard]] base::Result<Rows, Failure> select_row(std::string_view list, Rows rows,
                                                      const std::string& name);
-[[nodiscard]] std::string capture_request(const Options& options);
+[[nodiscard]] std::string command_request(const Options& options);
 // The command socket's path in the config as the daemon shows it.
 [[nodiscard]] base::Result<std::string, Failure> control_socket_in(const std::string& config);
 

@@ -9,9 +9,9 @@ namespace phalanx::ctl {
 namespace {
 
 Outcome run(const Options& options) {
-  const bool capture = options.action != Action::Show && options.action != Action::Watch;
-  if (capture && !options.control_socket.empty()) {
-    return run_capture(options, options.control_socket);
+  const bool command = options.action != Action::Show && options.action != Action::Watch;
+  if (command && !options.control_socket.empty()) {
+    return run_command(options, options.control_socket);
   }
   auto client = connect_to(options.target, runtime_directories());
   if (!client) return client.error();
@@ -21,7 +21,7 @@ Outcome run(const Options& options) {
   if (!config) return config.error();
   auto control = control_socket_in(*config);
   if (!control) return control.error();
-  return run_capture(options, *control);
+  return run_command(options, *control);
 }
 
 }  // namespace

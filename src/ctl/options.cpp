@@ -101,6 +101,14 @@ void add_capture(CLI::App& capture, Options& options) {
   capture.require_subcommand(1);
 }
 
+void add_move(CLI::App& move, Options& options) {
+  move.add_option("bucket", options.bucket, "0 to 255")
+      ->required()
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{255}));
+  move.add_option("worker", options.worker, "its number")->required();
+  move.callback([&options] { options.action = Action::MoveBucket; });
+}
+
 }  // namespace
 
 std::variant<Options, int> parse_options(int argc, char** argv) {
@@ -125,6 +133,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   watch->add_option("--count", options.count, "end after so many readings")->check(kWholeNumber);
   add_cluster(*app.add_subcommand("cluster", "look at the cluster"), options);
   add_capture(*app.add_subcommand("capture", "write packets to a pcap file"), options);
+  add_move(*app.add_subcommand("move", "give a bucket to another worker"), options);
 
   try {
     app.parse(argc, argv);

@@ -22,7 +22,8 @@ enum class Action : std::uint8_t {
   CaptureStop,
   CaptureStatus,
   ClusterDrain,
-  ClusterUndrain
+  ClusterUndrain,
+  MoveBucket,
 };
 
 struct CaptureOptions {
@@ -45,6 +46,8 @@ struct Options {
   double interval_s = 1;
   std::uint64_t count = 0;  // readings of watch; 0: until interrupted
   CaptureOptions capture;
+  std::uint64_t bucket = 0;  // move BUCKET WORKER
+  std::uint64_t worker = 0;
 };
 
 // Help and version are printed here and end the program, as wrong usage does: then the exit code.

@@ -77,6 +77,8 @@ TEST(Options, AreRefusedWithExitCodeTwo) {
       {"--socket", "/x", "--prefix", "y", "show", "sa"},
       {"watch", "sa", "--interval", "0"},
       {"capture"},
+      {"move", "17"},
+      {"move", "256", "0"},
       {"capture", "start", "--file", "x"},
       {"capture", "start", "--port", "a"},
       {"capture", "start", "--port", "a", "--sa", "b", "--file", "x"},
@@ -90,12 +92,14 @@ TEST(Options, AreRefusedWithExitCodeTwo) {
   EXPECT_EQ(exit_code({"--version"}), kExitOk);
 }
 
-TEST(CaptureRequest, IsOneLineOfJson) {
-  EXPECT_EQ(capture_request(parsed({"capture", "status"})), R"({"command":"capture_status"})");
+TEST(CommandRequest, IsOneLineOfJson) {
+  EXPECT_EQ(command_request(parsed({"capture", "status"})), R"({"command":"capture_status"})");
   EXPECT_EQ(
-      capture_request(parsed({"capture", "start", "--drop", "no_route", "--file", "/t/x\ny"})),
+      command_request(parsed({"capture", "start", "--drop", "no_route", "--file", "/t/x\ny"})),
       R"({"command":"capture_start","drop":"no_route","file":"/t/x\ny","snaplen":262144,)"
       R"("max_packets":0})");
+  EXPECT_EQ(command_request(parsed({"move", "17", "1"})),
+            R"({"command":"bucket_move","bucket":17,"worker":1})");
 }
 
 TEST(SelectRow, FindsARowByItsFirstColumn) {
@@ -128,7 +132,7 @@ class CaptureTest : public testing::Test {
       return reply;
     });
     testing::internal::CaptureStdout();
-    auto outcome = run_capture(parsed({"capture", "status"}), path);
+    auto outcome = run_command(parsed({"capture", "status"}), path);
     printed_ = testing::internal::GetCapturedStdout();
     return outcome;
   }
