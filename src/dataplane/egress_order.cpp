@@ -13,7 +13,12 @@ EgressOrder::EgressOrder(base::WorkerIndex self, std::vector<PacketLane*> lanes)
       num_workers_(static_cast<std::uint8_t>(lanes.size())),
       lanes_(std::move(lanes)),
       runs_(kMaxOutstanding),
-      own_(kMaxOutstanding) {}
+      queues_(num_workers_) {
+  for (std::uint8_t worker = 0; worker < num_workers_; ++worker) {
+    queues_[worker].packets.resize(worker == self_ ? kMaxOutstanding : PacketLane::kSlots);
+  }
+  queues_[self_].ports.resize(kMaxOutstanding);
+}
 
 std::uint32_t EgressOrder::room(std::uint8_t worker) const noexcept {
   const auto all = kMaxOutstanding - outstanding_;
@@ -32,40 +37,37 @@ void EgressOrder::give(std::uint8_t worker, std::uint32_t count) noexcept {
   }
 }
 
-void EgressOrder::send(std::uint8_t worker, std::span<const ipsec::EspPacket> packets) noexcept {
-  // The lane has as many slots as room() allows packets.
-  [[maybe_unused]] const auto pushed =
-      lanes_[worker]->work.push(packets.data(), static_cast<std::uint32_t>(packets.size()));
-  assert(pushed == packets.size());
-}
-
-void EgressOrder::finish_own(std::span<const ipsec::EspPacket> packets) noexcept {
-  for (const auto& packet : packets) own_[own_end_++ & kMask] = packet;
+void EgressOrder::finish_own(std::span<const ipsec::EspPacket> packets,
+                             const std::uint8_t* ports) noexcept {
+  auto& queue = queues_[self_];
+  for (const auto& packet : packets) {
+    queue.packets[queue.end & kMask] = packet;
+    queue.ports[queue.end & kMask] = *ports++;
+    ++queue.end;
+  }
 }
 
 bool EgressOrder::alone(std::uint32_t count) noexcept {
   if (outstanding_ != count || given_[self_] != count) return false;
-  assert(own_first_ == own_end_);
+  assert(queues_[self_].first == queues_[self_].end);
   taken(self_, count);
   passed_total_ += count;
   first_run_ = end_run_;
   return true;
 }
 
-std::uint32_t EgressOrder::take(std::span<ipsec::EspPacket> out) noexcept {
-  std::uint32_t total = num_late_ != 0 ? take_late(out) : 0;
-  while (total < out.size() && first_run_ != end_run_) {
+std::uint32_t EgressOrder::take(LaneBurst& out, std::uint32_t most) noexcept {
+  std::uint32_t total = num_late_ != 0 ? take_late(out, most) : 0;
+  while (total < most && first_run_ != end_run_) {
     auto& run = runs_[first_run_ & kMask];
     // A worker that is late holds nobody up again before it has caught up.
     if (late_[run.worker] != 0) [[unlikely]] {
       skip();
       continue;
     }
-    const auto wanted = std::min<std::size_t>(run.count, out.size() - total);
-    const auto room = out.subspan(total, wanted);
-    const auto count = run.worker == self_ ? take_own(room)
-                                           : lanes_[run.worker]->done.pop(
-                                                 room.data(), static_cast<std::uint32_t>(wanted));
+    const auto end = std::min(most, total + run.count);
+    const auto count =
+        run.worker == self_ ? take_own(out, total, end) : take_done(run.worker, out, total, end);
     if (count == 0) break;
     taken(run.worker, count);
     passed_total_ += count;
@@ -76,21 +78,40 @@ std::uint32_t EgressOrder::take(std::span<ipsec::EspPacket> out) noexcept {
   return total;
 }
 
-std::uint32_t EgressOrder::take_own(std::span<ipsec::EspPacket> out) noexcept {
-  const auto count =
-      std::min<std::uint32_t>(own_end_ - own_first_, static_cast<std::uint32_t>(out.size()));
-  for (std::uint32_t i = 0; i < count; ++i) out[i] = own_[own_first_++ & kMask];
+std::uint32_t EgressOrder::take_own(LaneBurst& out, std::uint32_t begin,
+                                    std::uint32_t end) noexcept {
+  auto& queue = queues_[self_];
+  const auto count = std::min(queue.end - queue.first, end - begin);
+  for (std::uint32_t i = begin; i < begin + count; ++i) {
+    out.packets[i] = queue.packets[queue.first & kMask];
+    out.ports[i] = queue.ports[queue.first & kMask];
+    ++queue.first;
+  }
   return count;
 }
 
-std::uint32_t EgressOrder::take_late(std::span<ipsec::EspPacket> out) noexcept {
+std::uint32_t EgressOrder::take_done(std::uint8_t worker, LaneBurst& out, std::uint32_t begin,
+                                     std::uint32_t end) noexcept {
+  auto& queue = queues_[worker];
+  return lanes_[worker]->done.pop_each(
+      end - begin, base::SpscRing<LaneResult>::kAllVersions,
+      [&](std::uint32_t i, const LaneResult& result) {
+        auto& packet = out.packets[begin + i];
+        packet = queue.packets[queue.first++ & (PacketLane::kSlots - 1)];
+        packet.data += result.shift;
+        packet.length = result.length;
+        packet.sequence = result.sequence;
+        packet.verdict = result.verdict;
+        packet.family = result.family;
+        out.ports[begin + i] = result.port;
+      });
+}
+
+std::uint32_t EgressOrder::take_late(LaneBurst& out, std::uint32_t most) noexcept {
   std::uint32_t total = 0;
-  for (std::uint8_t worker = 0; worker < num_workers_; ++worker) {
+  for (std::uint8_t worker = 0; worker < num_workers_ && total < most; ++worker) {
     if (late_[worker] == 0) continue;
-    const auto wanted = std::min<std::size_t>(late_[worker], out.size() - total);
-    if (wanted == 0) break;
-    const auto count =
-        lanes_[worker]->done.pop(out.data() + total, static_cast<std::uint32_t>(wanted));
+    const auto count = take_done(worker, out, total, std::min(most, total + late_[worker]));
     late_[worker] -= count;
     num_late_ -= count;
     taken(worker, count);

@@ -183,7 +183,8 @@ void Worker::protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lan
            clear.from.from_tunnel);
       return;
     }
-    decrement_ttl(clear.l3, clear.facts.version);
+    // In packet mode whoever encrypts does it: the packet's lines stay where they are until then.
+    if (!sa.packet_mode()) decrement_ttl(clear.l3, clear.facts.version);
   }
   sa.prefetch();
   if (sa.packet_mode()) [[unlikely]] {

@@ -2,6 +2,8 @@
 // Copyright 2026 The Phalanx Authors
 #include <rte_mbuf.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
 #include "phalanx/net/ip.hpp"
@@ -212,25 +214,55 @@ void Worker::hold(const ipsec::EspPacket& entry, bool inbound) noexcept {
   }
 }
 
+namespace {
+
+// SAs of which a packet had to stay in this round: a limit that rises meanwhile must not let the
+// packets behind it overtake. Knows the first so many; with more, a race that lasts microseconds
+// may put packets of one of the others out of order.
+class Stayed {
+ public:
+  [[nodiscard]] bool has(std::uint32_t sa) const noexcept {
+    return std::find(sas_.begin(), sas_.begin() + count_, sa) != sas_.begin() + count_;
+  }
+  void add(std::uint32_t sa) noexcept {
+    if (count_ < sas_.size() && !has(sa)) sas_[count_++] = sa;
+  }
+
+ private:
+  std::array<std::uint32_t, 32> sas_;
+  std::size_t count_ = 0;
+};
+
+// waiting: outbound packets in the lists, which get their numbers first.
+bool lease_allows(const HoldQueue::Entry& entry, unsigned waiting) noexcept {
+  if (entry.inbound) return entry.packet.in_sa->gate().allows(entry.packet.sequence);
+  return entry.packet.out_sa->gate().allows(entry.packet.out_sa->next_sequence() + waiting);
+}
+
+}  // namespace
+
 void Worker::retry_held() noexcept {
   const auto version = tables_.lease_version.load(std::memory_order_acquire);
   const auto now = setup_.clock->now();
   if (version == seen_lease_version_ && held_.front().deadline > now) return;
   seen_lease_version_ = version;
   releasing_ = true;
+  Stayed stayed;
   // One round: what has to wait again goes to the end, so that the order of each SA stays.
   for (auto left = held_.size(); left > 0; --left) {
     auto entry = held_.pop();
     auto* packet = mbuf_of(entry.packet);
-    const bool allowed =
-        entry.inbound ? entry.packet.in_sa->gate().allows(entry.packet.sequence)
-                      : entry.packet.out_sa->gate().allows(entry.packet.out_sa->next_sequence() +
-                                                           esp_out_.count + striped_out_.count);
+    bool allowed =
+        !stayed.has(entry.sa) && lease_allows(entry, esp_out_.count + striped_out_.count);
+    if (allowed && !entry.inbound && entry.packet.out_sa->packet_mode() && !lanes_have_room()) {
+      allowed = false;
+      seen_lease_version_ = version - 1;  // another try with the next poll
+    }
+    if (!allowed) stayed.add(entry.sa);
     if (allowed) {
       counters_.hold_released.add(1);
       if (entry.inbound) {
-        entry.packet.verdict = ipsec::EspVerdict::Done;
-        finish_decrypted({&entry.packet, 1});
+        release_inbound(entry.packet);
       } else {
         (entry.packet.out_sa->packet_mode() ? striped_out_ : esp_out_).push(entry.packet);
       }
@@ -245,6 +277,17 @@ void Worker::retry_held() noexcept {
   }
   run_lists();
   releasing_ = false;
+}
+
+void Worker::release_inbound(ipsec::EspPacket& packet) noexcept {
+  if ((packet.tag & kFramed) == 0) {
+    packet.verdict = ipsec::EspVerdict::Done;
+    finish_decrypted({&packet, 1});
+    return;
+  }
+  if (forward_.count != 0) run_lists();  // those were before it
+  trim(mbuf_of(packet), packet.data, packet.length);
+  transmit(mbuf_of(packet), static_cast<std::uint8_t>(packet.tag));
 }
 
 void Worker::pass_raises() noexcept {

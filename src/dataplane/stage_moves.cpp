@@ -89,6 +89,7 @@ bool Worker::pass_on(const HoldQueue::Entry& entry, std::uint8_t owner) noexcept
     meta.out_sa = entry.packet.out_sa;
     meta.port = from.port;
     meta.from_tunnel = from.from_tunnel;
+    meta.own = from.own;
     meta.lane = static_cast<std::uint8_t>(entry.packet.place);
   }
   hand_to_peer(packet, owner);
@@ -100,7 +101,7 @@ void Worker::take_from_givers() noexcept {
   for (std::size_t other = 0; other < setup_.from_peers.size(); ++other) {
     auto* link = setup_.from_peers[other];
     if (link == nullptr || ((handover_.gains_from() >> other) & 1) == 0) continue;
-    auto left = link->packets.available(handover_.settled_version());
+    auto left = link->packets.available(handover_.settled_version(), kPeerRingSlots);
     while (left != 0) left -= std::min(left, poll_peer(*link));
   }
 }

@@ -22,6 +22,8 @@ unsigned Worker::poll_control() noexcept {
 }
 
 unsigned Worker::poll_peers() noexcept {
+  // What comes may have to be given out again.
+  if (!lanes_have_room() && rx_pauses_ <= kMaxRxPauses) return 0;
   unsigned total = 0;
   for (auto* link : setup_.from_peers) {
     if (link != nullptr) total += poll_peer(*link);
@@ -48,10 +50,10 @@ void Worker::take_encrypt(rte_mbuf* packet, const PacketMeta& meta) noexcept {
       net::parse_ip_packet({reinterpret_cast<const std::byte*>(l3),
                             static_cast<std::size_t>(packet->data_len) - meta.l3_offset});
   ClearPacket clear;
-  // A packet that was held had its TTL taken care of.
+  // A packet that was held had its TTL taken care of; not so in packet mode.
+  const bool held = meta.task == PacketTask::EncryptHeld && !meta.out_sa->packet_mode();
   read_clear(clear, packet, l3, view,
-             {meta.port, PacketMeta::kNoPort, meta.from_tunnel,
-              meta.own || meta.task == PacketTask::EncryptHeld});
+             {meta.port, PacketMeta::kNoPort, meta.from_tunnel, meta.own || held});
   protect(clear, *meta.out_sa, meta.lane, true);
 }
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "phalanx/base/prefetch.hpp"
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/ip.hpp"
 #include "worker_inline.hpp"
@@ -34,6 +35,13 @@ unsigned Worker::poll_rx() noexcept {
     const auto count = rte_eth_rx_burst(queue.device_port, queue.queue, packets.data(), kBurst);
     if (count == 0) continue;
     total += count;
+    if (order_in_.outstanding() + order_out_.outstanding() != 0) {
+      // Packets that were given out leave while the first lines of these come from memory.
+      for (unsigned i = 0; i < count; ++i) {
+        base::prefetch(rte_pktmbuf_mtod(packets[i], const std::uint8_t*));
+      }
+      collect_lanes();
+    }
     const auto& map = tables_.devices[queue.device];
     const auto ours = distribute(map, packets.data(), fence(map, packets.data(), count));
     classify_burst(map, {packets.data(), ours});

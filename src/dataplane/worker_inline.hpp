@@ -44,13 +44,25 @@ inline void Worker::transmit(rte_mbuf* packet, std::uint8_t port) noexcept {
   if (buffer.count == buffer.packets.size()) flush_tx(port);
 }
 
+// Writes the Ethernet header, with its tag if it has one, in front of the IP packet; there is room.
+// Returns where the frame begins.
+inline std::uint8_t* write_frame_header(std::uint8_t* l3, const Adjacency& adjacency) noexcept {
+  if (!adjacency.used.load(std::memory_order_relaxed)) [[unlikely]] {
+    adjacency.used.store(true, std::memory_order_relaxed);
+  }
+  auto* frame = l3 - adjacency.l2_length;
+  std::memcpy(frame, adjacency.l2.data(), sizeof(net::EthernetHeader));
+  if (adjacency.l2_length != sizeof(net::EthernetHeader)) [[unlikely]] {
+    std::memcpy(frame + sizeof(net::EthernetHeader),
+                adjacency.l2.data() + sizeof(net::EthernetHeader), sizeof(net::VlanTag));
+  }
+  return frame;
+}
+
 // Frames the IP packet of `length` bytes at `l3` in the mbuf's buffer and sends it. Start and
 // length in the mbuf are written here, once; what they were before does not matter.
 inline void Worker::frame_and_send(rte_mbuf* packet, std::uint8_t* l3, std::uint32_t length,
                                    const Adjacency& adjacency) noexcept {
-  if (!adjacency.used.load(std::memory_order_relaxed)) [[unlikely]] {
-    adjacency.used.store(true, std::memory_order_relaxed);
-  }
   const std::uint32_t l2_length = adjacency.l2_length;
   const auto room = l3 - static_cast<std::uint8_t*>(packet->buf_addr);
   if (room < l2_length) [[unlikely]] {
@@ -58,13 +70,7 @@ inline void Worker::frame_and_send(rte_mbuf* packet, std::uint8_t* l3, std::uint
     drop(packet, DropReason::EspNoRoom);
     return;
   }
-  auto* frame = l3 - l2_length;
-  trim(packet, frame, length + l2_length);
-  std::memcpy(frame, adjacency.l2.data(), sizeof(net::EthernetHeader));
-  if (l2_length != sizeof(net::EthernetHeader)) [[unlikely]] {
-    std::memcpy(frame + sizeof(net::EthernetHeader),
-                adjacency.l2.data() + sizeof(net::EthernetHeader), sizeof(net::VlanTag));
-  }
+  trim(packet, write_frame_header(l3, adjacency), length + l2_length);
   transmit(packet, adjacency.port);
 }
 

@@ -47,8 +47,10 @@ void EspEngine::decrypt(std::span<EspPacket> packets) noexcept {
   EspStages::decrypt<SaMode::Session>(*impl_, packets);
 }
 
-bool EspEngine::number(EspPacket& packet) noexcept {
-  return EspStages::number(*impl_, packet);
+std::size_t EspEngine::number(std::span<EspPacket> packets) noexcept {
+  std::size_t count = 0;
+  while (count < packets.size() && EspStages::number(*impl_, packets[count])) ++count;
+  return count;
 }
 
 namespace {

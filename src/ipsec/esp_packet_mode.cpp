@@ -9,19 +9,6 @@
 
 namespace phalanx::ipsec {
 
-bool EspStages::number(Impl& engine, EspPacket& packet) noexcept {
-  auto& sa = *packet.out_sa;
-  const auto sequence = sa.next_sequence_.get();
-  if (sequence > last_sequence(sa) || !sa.gate_.allows(sequence)) [[unlikely]] {
-    refuse(engine, packet, sa, why_no_number(engine, sa));
-    return false;
-  }
-  sa.next_sequence_.set(sequence + 1);
-  packet.sequence = sequence;
-  raise_if_due(engine, sa, sequence);
-  return true;
-}
-
 bool EspStages::claim_striped(Impl& engine, EspPacket& packet, Sealing& out) noexcept {
   auto& sa = *packet.out_sa;
   auto& shard = sa.shards_->shards[engine.worker];

@@ -231,7 +231,18 @@ struct EspStages {
                        const std::uint8_t* inner) noexcept;
 
   // Packet mode (esp_packet_mode.cpp).
-  static bool number(Impl& engine, EspPacket& packet) noexcept;
+  static bool number(Impl& engine, EspPacket& packet) noexcept {
+    auto& sa = *packet.out_sa;
+    const auto sequence = sa.next_sequence_.get();
+    if (sequence > last_sequence(sa) || !sa.gate_.allows(sequence)) [[unlikely]] {
+      refuse(engine, packet, sa, why_no_number(engine, sa));
+      return false;
+    }
+    sa.next_sequence_.set(sequence + 1);
+    packet.sequence = sequence;
+    raise_if_due(engine, sa, sequence);
+    return true;
+  }
   static bool claim_striped(Impl& engine, EspPacket& packet, Sealing& out) noexcept;
   static ReplayVerdict check_striped(Impl& engine, EspPacket& packet, std::uint32_t wire) noexcept;
   static ReplayVerdict accept_striped(Impl& engine, const EspPacket& packet) noexcept;

@@ -45,8 +45,13 @@ class SpscRing {
   }
   // Producer: how many of the values went in, from the first on.
   std::uint32_t push(const T* values, std::uint32_t count) noexcept {
+    return push_each(count, [values](std::uint32_t i, T& slot) { slot = values[i]; });
+  }
+  // Producer: the same, each value made in its place by write(number, slot).
+  template <typename Write>
+  std::uint32_t push_each(std::uint32_t count, const Write& write) noexcept {
     count = std::min(count, room(count));
-    for (std::uint32_t i = 0; i < count; ++i) slots_[(producer_.at + i) & mask_] = values[i];
+    for (std::uint32_t i = 0; i < count; ++i) write(i, slots_[(producer_.at + i) & mask_]);
     producer_.at += count;
     tail_.store(producer_.at, std::memory_order_release);
     return count;
@@ -57,11 +62,15 @@ class SpscRing {
     fence_.version.store(version, std::memory_order_release);
   }
 
-  // Consumer: how many may be taken now, of which none belong to a version above `settled`.
-  [[nodiscard]] std::uint32_t available(std::uint64_t settled = kAllVersions) noexcept {
+  // Consumer: how many may be taken now, of which none belong to a version above `settled`; looks
+  // at the producer when fewer than `wanted` are known.
+  [[nodiscard]] std::uint32_t available(std::uint64_t settled = kAllVersions,
+                                        std::uint32_t wanted = 1) noexcept {
     // The tail is read before the fence. Whoever sees a value that stands behind the fence
     // therefore sees the fence, too.
-    if (consumer_.other == consumer_.at) consumer_.other = tail_.load(std::memory_order_acquire);
+    if (consumer_.other - consumer_.at < wanted) {
+      consumer_.other = tail_.load(std::memory_order_acquire);
+    }
     auto end = consumer_.other;
     if (fence_.version.load(std::memory_order_acquire) > settled) {
       end = std::min(end, fence_.position.load(std::memory_order_relaxed));
@@ -70,12 +79,21 @@ class SpscRing {
   }
   // Consumer: takes up to `capacity` values.
   std::uint32_t pop(T* out, std::uint32_t capacity, std::uint64_t settled = kAllVersions) noexcept {
-    const auto count = std::min(capacity, available(settled));
+    return pop_each(capacity, settled, [out](std::uint32_t i, const T& value) { out[i] = value; });
+  }
+  // Consumer: the same, each value read in its place by read(number, value).
+  template <typename Read>
+  std::uint32_t pop_each(std::uint32_t capacity, std::uint64_t settled, const Read& read) noexcept {
+    const auto count = std::min(capacity, available(settled, capacity));
     if (count == 0) return 0;
-    for (std::uint32_t i = 0; i < count; ++i) out[i] = slots_[(consumer_.at + i) & mask_];
+    for (std::uint32_t i = 0; i < count; ++i) read(i, slots_[(consumer_.at + i) & mask_]);
     consumer_.at += count;
     head_.store(consumer_.at, std::memory_order_release);
     return count;
+  }
+  // Consumer: what stands `ahead` places behind the next value; ahead < available().
+  [[nodiscard]] const T& peek(std::uint32_t ahead) const noexcept {
+    return slots_[(consumer_.at + ahead) & mask_];
   }
   // Consumer: whether the producer has set the fence of `version`, and all before it is taken.
   [[nodiscard]] bool passed(std::uint64_t version) const noexcept {

@@ -4,30 +4,20 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "phalanx/base/ids.hpp"
-#include "phalanx/base/spsc_ring.hpp"
+#include "phalanx/dataplane/packet_lane.hpp"
 #include "phalanx/ipsec/esp_packet.hpp"
 
 namespace phalanx::dataplane {
 
-// The way of packets in packet mode from one worker (the dispatcher) to another and back, in one
-// direction of traffic. Every packet comes back, in the order in which it went, with a verdict.
-// Only the descriptor travels: the packet's buffer header stays in the dispatcher's cache.
-struct PacketLane {
-  static constexpr std::uint32_t kSlots = 512;
-
-  base::SpscRing<ipsec::EspPacket> work{kSlots};  // producer: dispatcher; consumer: the other one
-  base::SpscRing<ipsec::EspPacket> done{kSlots};  // producer: the other one; consumer: dispatcher
-};
-
 // Restores the order of what one worker has given out in one direction: remembers in runs who has
-// which packets, and hands them back in that order. Bounded in packets (a lane holds so many, and
-// kMaxOutstanding in all) and in time (the caller skips a run that blocks for too long; its packets
-// are then delivered when they come). Used by the dispatcher only.
+// which packets, and hands them back in that order. Keeps what only the dispatcher needs of each
+// packet, so that it does not travel. Bounded in packets (a lane holds so many, and kMaxOutstanding
+// in all) and in time (the caller skips a run that blocks for too long; its packets are then
+// delivered when they come). Used by the dispatcher only.
 class EgressOrder {
  public:
   static constexpr std::uint32_t kMaxOutstanding = 2048;
@@ -45,16 +35,36 @@ class EgressOrder {
 
   // The next `count` packets of the order are this worker's. Not more than it has room for.
   void give(std::uint8_t worker, std::uint32_t count) noexcept;
-  // After give(): sends packets to another worker.
-  void send(std::uint8_t worker, std::span<const ipsec::EspPacket> packets) noexcept;
+  // After give(): sends packets to another worker. flags: see LanePacket, by packet.
+  template <typename Flags>
+  void send(std::uint8_t worker, std::span<const ipsec::EspPacket> packets,
+            const Flags& flags) noexcept {
+    auto& queue = queues_[worker];
+    // The lane has as many slots as room() allows packets.
+    lanes_[worker]->work.push_each(
+        static_cast<std::uint32_t>(packets.size()), [&](std::uint32_t i, LanePacket& slot) {
+          const auto& packet = packets[i];
+          queue.packets[queue.end++ & (queue.packets.size() - 1)] = packet;
+          slot.data = packet.data;
+          slot.in_sa = packet.in_sa;
+          slot.sequence = packet.sequence;
+          slot.length = static_cast<std::uint16_t>(packet.length);
+          slot.headroom = packet.headroom;
+          slot.tailroom = packet.tailroom;
+          slot.traffic_class = packet.traffic_class;
+          slot.flags = flags(packet);
+        });
+  }
   // After give(): the dispatcher's own packets, finished.
-  void finish_own(std::span<const ipsec::EspPacket> packets) noexcept;
+  // ports: of each, see LaneResult.
+  void finish_own(std::span<const ipsec::EspPacket> packets, const std::uint8_t* ports) noexcept;
   // After give(): true when nothing but these `count` packets of the dispatcher itself is out; they
   // are then forgotten and may go at once.
   [[nodiscard]] bool alone(std::uint32_t count) noexcept;
 
   // The next packets whose turn it is; and those that came back after their turn.
-  std::uint32_t take(std::span<ipsec::EspPacket> out) noexcept;
+  // At most `most`, a burst; how many.
+  std::uint32_t take(LaneBurst& out, std::uint32_t most = LaneBurst::kPackets) noexcept;
   // Gives up waiting for the run whose turn it is; how many packets are out of order now.
   std::uint32_t skip() noexcept;
 
@@ -67,11 +77,22 @@ class EgressOrder {
     std::uint32_t count = 0;
     std::uint8_t worker = 0;
   };
+  // What a worker has, in the order in which it got it; the dispatcher's own packets are finished.
+  // As many places as packets can be out, a power of two.
+  struct Queue {
+    std::vector<ipsec::EspPacket> packets;
+    std::vector<std::uint8_t> ports;  // the dispatcher's own
+    std::uint32_t first = 0;
+    std::uint32_t end = 0;
+  };
   // Each run holds at least one packet.
   static constexpr std::uint32_t kMask = kMaxOutstanding - 1;
 
-  std::uint32_t take_late(std::span<ipsec::EspPacket> out) noexcept;
-  std::uint32_t take_own(std::span<ipsec::EspPacket> out) noexcept;
+  std::uint32_t take_late(LaneBurst& out, std::uint32_t most) noexcept;
+  // Into the places from `begin` to before `end`.
+  std::uint32_t take_own(LaneBurst& out, std::uint32_t begin, std::uint32_t end) noexcept;
+  std::uint32_t take_done(std::uint8_t worker, LaneBurst& out, std::uint32_t begin,
+                          std::uint32_t end) noexcept;
   void taken(std::uint8_t worker, std::uint32_t count) noexcept {
     given_[worker] -= count;
     outstanding_ -= count;
@@ -82,8 +103,6 @@ class EgressOrder {
   std::uint32_t outstanding_ = 0;
   std::uint32_t first_run_ = 0;
   std::uint32_t end_run_ = 0;
-  std::uint32_t own_first_ = 0;
-  std::uint32_t own_end_ = 0;
   std::uint32_t num_late_ = 0;
   std::uint64_t given_total_ = 0;
   std::uint64_t passed_total_ = 0;
@@ -91,7 +110,7 @@ class EgressOrder {
   std::array<std::uint32_t, base::kMaxWorkers> late_{};  // skipped, not back yet
   std::vector<PacketLane*> lanes_;
   std::vector<Run> runs_;
-  std::vector<ipsec::EspPacket> own_;  // finished, waiting for their turn
+  std::vector<Queue> queues_;  // by worker
 };
 
 }  // namespace phalanx::dataplane

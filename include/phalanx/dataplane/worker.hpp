@@ -286,6 +286,7 @@ class Worker {
   }
   void queue_behind_held() noexcept;
   void retry_held() noexcept;
+  void release_inbound(ipsec::EspPacket& packet) noexcept;
   void pass_raises() noexcept;
 
   // fragment.cpp
@@ -311,8 +312,15 @@ class Worker {
   void flush_tx(std::size_t port) noexcept;
 
   // stage_lanes.cpp
+  // EspPacket::tag of a held inbound packet that is a frame already, with the port where it leaves.
+  static constexpr std::uint32_t kFramed = 0x100;
+  // While the lanes are full, receiving pauses: packets wait in the device's queue, as they do when
+  // a single worker is too slow. Not for longer than this many polls if nothing moves.
+  static constexpr unsigned kMaxRxPauses = 20000;
   void dispatch_in() noexcept;
   void dispatch_out(std::span<ipsec::EspPacket> packets) noexcept;
+  void give_out(std::span<ipsec::EspPacket> packets) noexcept;
+  [[nodiscard]] static bool is_too_big(const ipsec::EspPacket& packet) noexcept;
   [[nodiscard]] std::uint8_t next_in_turn() noexcept;
   [[nodiscard]] std::uint8_t shortest_queue() noexcept;
   [[nodiscard]] std::uint8_t lane_for(const ipsec::Policy& policy) noexcept;
@@ -320,11 +328,18 @@ class Worker {
   void send_run(std::uint8_t worker, std::span<ipsec::EspPacket> run) noexcept;
   [[nodiscard]] std::uint8_t owner_of(const ipsec::InboundSa& sa,
                                       ipsec::EspPacket& packet) noexcept;
-  void decrypt_own(std::span<ipsec::EspPacket> packets) noexcept;
+  void encrypt_burst(std::span<ipsec::EspPacket> packets) noexcept;
+  void decrypt_burst(std::span<ipsec::EspPacket> packets) noexcept;
+  [[nodiscard]] static std::uint8_t make_frame(ipsec::EspPacket& entry,
+                                               const Adjacency& adjacency) noexcept;
   unsigned serve_lanes() noexcept;
   unsigned serve(PacketLane& lane, bool inbound) noexcept;
   unsigned collect_lanes() noexcept;
+  unsigned collect(EgressOrder& order, base::TimePoint& blocked, bool inbound) noexcept;
+  void leave_in_order(std::span<ipsec::EspPacket> packets, const std::uint8_t* ports,
+                      bool inbound) noexcept;
   void watch_order(EgressOrder& order, unsigned taken, base::TimePoint& blocked) noexcept;
+  [[nodiscard]] bool lanes_have_room() const noexcept;
   [[nodiscard]] bool may_receive() noexcept;
 
   // stage_moves.cpp
@@ -389,10 +404,11 @@ class Worker {
 
   // Packet mode and moving buckets.
   BucketHandover handover_;
-  // Members, because making them costs as much as a packet: of the packets that this worker works
-  // on, and of those whose turn it is to leave. What becomes of the latter fills the former.
-  std::array<ipsec::EspPacket, kBurst> scratch_;
-  std::array<ipsec::EspPacket, kBurst> collected_;
+  std::array<ipsec::EspPacket, kBurst> served_;  // of another worker, at work on now
+  // What encrypt_burst() and decrypt_burst() say of each packet.
+  std::array<const std::uint8_t*, kBurst> starts_{};
+  std::array<std::uint8_t, kBurst> ports_{};
+  LaneBurst collected_;  // those whose turn it is to leave
   EgressOrder order_in_;
   EgressOrder order_out_;
   // Set when all before the fences is taken: what was given out by then has to leave first.

@@ -58,9 +58,10 @@ class EspEngine {
   // with their bucket, which this worker owns. Nothing of them is in flight afterwards.
   void encrypt_shared(std::span<EspPacket> packets) noexcept;
   void decrypt_shared(std::span<EspPacket> packets) noexcept;
-  // Packet mode, outbound; the SA's owner. Gives the packet the SA's next number, to be encrypted
-  // by any worker. False: the verdict says why (Held: beyond the lease).
-  [[nodiscard]] bool number(EspPacket& packet) noexcept;
+  // Packet mode, outbound; the owner of the SAs. Gives each packet its SA's next number, to be
+  // encrypted by any worker, up to the first that gets none: its verdict says why (Held: beyond the
+  // lease). How many got one.
+  [[nodiscard]] std::size_t number(std::span<EspPacket> packets) noexcept;
 
   // Packets that were in flight and are finished; how many were written to `out`.
   [[nodiscard]] std::size_t collect_encrypted(std::span<EspPacket> out) noexcept;

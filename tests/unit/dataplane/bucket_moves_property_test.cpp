@@ -181,11 +181,11 @@ class TestWorker {
     for (std::uint8_t owner = 0; owner < kWorkers; ++owner) {
       stop_somewhere();
       if (owner != index_) {
-        in_.send(owner, by_owner[owner]);
+        in_.send(owner, by_owner[owner], no_flags);
         continue;
       }
       for (auto& packet : by_owner[owner]) accept(packet);
-      in_.finish_own(by_owner[owner]);
+      finish_own(in_, by_owner[owner]);
     }
     receive_clear();
   }
@@ -226,33 +226,49 @@ class TestWorker {
       for (std::size_t i = 0; i < count; ++i) {
         stop_somewhere();
         run[i].sequence = node_.outbound.next_number++;
-        run[i].length = static_cast<std::uint32_t>(clear[i].position);
+        // Of the position only what travels; it is compared in the same width.
+        run[i].length = static_cast<std::uint16_t>(clear[i].position);
         run[i].tag = clear[i].flow;
       }
       clear = clear.subspan(count);
       out_.give(worker, static_cast<std::uint32_t>(count));
       if (worker == index_) {
-        out_.finish_own(run);
+        finish_own(out_, run);
       } else {
-        out_.send(worker, run);
+        out_.send(worker, run, no_flags);
       }
     }
   }
 
+  static std::uint8_t no_flags(const EspPacket&) { return 0; }
+  static void finish_own(EgressOrder& order, const std::vector<EspPacket>& packets) {
+    const std::vector<std::uint8_t> ports(packets.size());
+    order.finish_own(packets, ports.data());
+  }
   void serve(PacketLane& lane, bool inbound) {
     std::array<EspPacket, kBurst> packets;
     const auto settled = inbound ? handover_.settled_version() : ~std::uint64_t{0};
-    const auto count = lane.work.pop(packets.data(), kBurst, settled);
+    const auto count =
+        lane.work.pop_each(kBurst, settled, [&](std::uint32_t i, const LanePacket& packet) {
+          packets[i].sequence = packet.sequence;
+          packets[i].length = packet.length;
+          packets[i].bucket = packet.bucket;
+        });
     for (std::uint32_t i = 0; i < count && inbound; ++i) accept(packets[i]);
     stop_somewhere();
-    if (count != 0) {
-      ASSERT_EQ(lane.done.push(packets.data(), count), count);
-    }
+    const auto pushed = lane.done.push_each(count, [&](std::uint32_t i, LaneResult& result) {
+      result = {};
+      result.sequence = packets[i].sequence;
+      result.length = static_cast<std::uint16_t>(packets[i].length);
+      result.verdict = packets[i].verdict;
+    });
+    ASSERT_EQ(pushed, count);
   }
 
   void collect() {
-    std::array<EspPacket, kBurst> packets;
-    while (const auto count = in_.take(packets)) {
+    LaneBurst burst;
+    auto& packets = burst.packets;
+    while (const auto count = in_.take(burst)) {
       node_.delivered += count;
       for (std::uint32_t i = 0; i < count; ++i) {
         if (packets[i].verdict == ipsec::EspVerdict::Done) ++node_.accepted[packets[i].sequence];
@@ -260,7 +276,7 @@ class TestWorker {
       }
     }
     if (in_.outstanding() == 0) node_.receiving[index_] = ~std::uint64_t{0};
-    while (const auto count = out_.take(packets)) {
+    while (const auto count = out_.take(burst)) {
       for (std::uint32_t i = 0; i < count; ++i) send(packets[i]);
       node_.clear_out += count;
     }
@@ -270,9 +286,12 @@ class TestWorker {
     ++node_.sent[packet.sequence];
     auto& state = node_.outbound;
     auto& position = state.last_position[packet.tag];
-    if (packet.sequence != state.last_sent + 1 || packet.length != position + 1) ++node_.disorder;
+    if (packet.sequence != state.last_sent + 1 ||
+        packet.length != static_cast<std::uint16_t>(position + 1)) {
+      ++node_.disorder;
+    }
     state.last_sent = packet.sequence;
-    position = packet.length;
+    ++position;
   }
 
   Node& node_;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 #include <vector>
@@ -12,6 +13,10 @@ namespace phalanx::dataplane {
 namespace {
 
 using Numbers = std::vector<std::uint64_t>;
+
+// Where frames of the dispatcher leave, and those of other workers.
+constexpr std::uint8_t kOwnPort = 7;
+constexpr std::uint8_t kLanePort = 8;
 
 // Worker 1 gives packets to 0, to itself and to 2.
 struct World {
@@ -26,25 +31,36 @@ struct World {
     return packets;
   }
   void give(std::uint8_t worker, std::uint32_t count) {
-    const auto packets = make(count);
-    order.give(worker, count);
-    if (worker == 1) {
-      order.finish_own(packets);
-    } else {
-      order.send(worker, packets);
+    while (count != 0) {
+      const auto part = std::min(count, LaneBurst::kPackets);
+      const auto packets = make(part);
+      order.give(worker, part);
+      if (worker == 1) {
+        const std::vector<std::uint8_t> ports(part, kOwnPort);
+        order.finish_own(packets, ports.data());
+      } else {
+        order.send(worker, packets, [](const auto&) { return std::uint8_t{0}; });
+      }
+      count -= part;
     }
   }
   // The other worker's part.
   static void work(PacketLane& lane, std::uint32_t count) {
-    std::array<ipsec::EspPacket, 64> packets;
+    std::array<LanePacket, 64> packets;
     ASSERT_EQ(lane.work.pop(packets.data(), count), count);
-    ASSERT_EQ(lane.done.push(packets.data(), count), count);
+    ASSERT_EQ(lane.done.push_each(count,
+                                  [&](std::uint32_t i, LaneResult& result) {
+                                    result = {};
+                                    result.sequence = packets[i].sequence;
+                                    result.port = kLanePort;
+                                  }),
+              count);
   }
-  Numbers take(std::uint32_t most = 64) {
-    std::array<ipsec::EspPacket, 64> packets;
-    const auto count = order.take(std::span(packets).first(most));
+  Numbers take(std::uint32_t most = LaneBurst::kPackets) {
+    LaneBurst burst;
+    const auto count = order.take(burst, most);
     Numbers numbers;
-    for (std::uint32_t i = 0; i < count; ++i) numbers.push_back(packets[i].sequence);
+    for (std::uint32_t i = 0; i < count; ++i) numbers.push_back(burst.packets[i].sequence);
     return numbers;
   }
 };
@@ -71,6 +87,48 @@ TEST(EgressOrder, GivesBackInTheOrderOfGivingOut) {
   EXPECT_EQ(world.take(4), range(3, 6));
   EXPECT_EQ(world.take(), range(7, 11));
   EXPECT_EQ(world.order.outstanding(), 0U);
+}
+
+TEST(EgressOrder, JoinsWhatTravelledWithWhatStayed) {
+  World world;
+  std::array<std::uint8_t, 256> buffer{};
+  int owner = 0;
+  ipsec::EspPacket packet;
+  packet.data = &buffer[100];
+  packet.length = 60;
+  packet.cookie = &owner;
+  packet.tag = 0x12345678;
+  packet.traffic_class = 0xb8;
+  packet.headroom = 100;
+  packet.tailroom = 96;
+  world.order.give(2, 1);
+  world.order.send(2, {&packet, 1}, [](const auto&) { return LanePacket::kDontFragment; });
+  world.give(1, 1);
+  LanePacket sent;
+  ASSERT_EQ(world.to_2.work.pop(&sent, 1), 1U);
+  EXPECT_EQ(sent.data, packet.data);
+  EXPECT_EQ(sent.length, 60);
+  EXPECT_EQ(sent.traffic_class, 0xb8);
+  EXPECT_EQ(sent.headroom, 100);
+  EXPECT_EQ(sent.tailroom, 96);
+  EXPECT_EQ(sent.flags, LanePacket::kDontFragment);
+  LaneResult result;
+  result.sequence = 4711;
+  result.shift = -50;
+  result.length = 130;
+  result.family = 6;
+  result.port = kLanePort;
+  ASSERT_EQ(world.to_2.done.push(&result, 1), 1U);
+  LaneBurst burst;
+  ASSERT_EQ(world.order.take(burst), 2U);
+  EXPECT_EQ(burst.packets[0].data, &buffer[50]);
+  EXPECT_EQ(burst.packets[0].length, 130U);
+  EXPECT_EQ(burst.packets[0].sequence, 4711U);
+  EXPECT_EQ(burst.packets[0].family, 6);
+  EXPECT_EQ(burst.packets[0].cookie, &owner);
+  EXPECT_EQ(burst.packets[0].tag, 0x12345678U);
+  EXPECT_EQ(burst.ports[0], kLanePort);
+  EXPECT_EQ(burst.ports[1], kOwnPort);
 }
 
 TEST(EgressOrder, NothingIsRememberedOfALoneRunOfItsOwn) {

@@ -43,7 +43,7 @@ struct World {
   // One packet, numbered by the owner and encrypted by `worker`.
   EspPacket encrypt(PacketBuffer& buffer, std::size_t worker) {
     auto packet = tunnel.outbound_packet(buffer);
-    if (!engines[0]->number(packet)) return packet;
+    if (engines[0]->number({&packet, 1}) == 0) return packet;
     engines[worker]->encrypt_shared(std::span(&packet, 1));
     return packet;
   }
