@@ -423,8 +423,18 @@ bool Worker::may_receive() noexcept {
   for (auto* link : setup_.to_peers) {
     room = room && (link == nullptr || link->packets.room(kBurst) >= kBurst);
   }
-  rx_pauses_ = room ? 0 : rx_pauses_ + 1;
-  return room || rx_pauses_ > kMaxRxPauses;
+  if (room) [[likely]] {
+    paused_ = {};
+    return true;
+  }
+  if (paused_ == base::TimePoint{}) paused_ = setup_.clock->now();
+  return paused_for_long();
+}
+
+// While the lanes are full, packets wait in the device's queue, as they do when a single worker is
+// too slow; but not for a worker that is stuck.
+bool Worker::paused_for_long() const noexcept {
+  return paused_ != base::TimePoint{} && setup_.clock->now() - paused_ > kOrderTime;
 }
 
 }  // namespace phalanx::dataplane

@@ -23,7 +23,7 @@ unsigned Worker::poll_control() noexcept {
 
 unsigned Worker::poll_peers() noexcept {
   // What comes may have to be given out again.
-  if (!lanes_have_room() && rx_pauses_ <= kMaxRxPauses) return 0;
+  if (!lanes_have_room() && !paused_for_long()) return 0;
   unsigned total = 0;
   for (auto* link : setup_.from_peers) {
     if (link != nullptr) total += poll_peer(*link);

@@ -33,7 +33,7 @@ STRIPE_SHIFT = 5
 # of the other one. Inbound they say who decrypts how much. Outbound packets are encrypted where
 # fewest wait; the shares only say who numbers them: here the receiver, almost certainly.
 SHARES = {("outbound", 64): (100, 1), ("outbound", 1420): (100, 1),
-          ("inbound", 64): (12, 100), ("inbound", 1420): (60, 100)}
+          ("inbound", 64): (12, 100), ("inbound", 1420): (75, 100)}
 
 
 def add_options(parser):

@@ -314,9 +314,6 @@ class Worker {
   // stage_lanes.cpp
   // EspPacket::tag of a held inbound packet that is a frame already, with the port where it leaves.
   static constexpr std::uint32_t kFramed = 0x100;
-  // While the lanes are full, receiving pauses: packets wait in the device's queue, as they do when
-  // a single worker is too slow. Not for longer than this many polls if nothing moves.
-  static constexpr unsigned kMaxRxPauses = 20000;
   void dispatch_in() noexcept;
   void dispatch_out(std::span<ipsec::EspPacket> packets) noexcept;
   void give_out(std::span<ipsec::EspPacket> packets) noexcept;
@@ -341,6 +338,7 @@ class Worker {
   void watch_order(EgressOrder& order, unsigned taken, base::TimePoint& blocked) noexcept;
   [[nodiscard]] bool lanes_have_room() const noexcept;
   [[nodiscard]] bool may_receive() noexcept;
+  [[nodiscard]] bool paused_for_long() const noexcept;
 
   // stage_moves.cpp
   void follow_moves() noexcept;
@@ -420,7 +418,7 @@ class Worker {
   std::uint8_t last_bucket_ = 0;
   bool last_known_ = false;
   std::uint8_t next_worker_ = 0;  // round robin
-  unsigned rx_pauses_ = 0;        // polls without receiving, because lanes are full
+  base::TimePoint paused_{};      // since when the lanes are full; zero: not
   unsigned busy_polls_ = 0;       // since last_tsc_
   std::uint64_t last_tsc_ = 0;    // when the cycle counter was last read
 
