@@ -36,8 +36,8 @@ std::string ring_name(const char* what, std::size_t worker) {
 // Workers that receive share each device's queues; this says which of them each worker is.
 std::vector<std::uint16_t> receivers(const Config& config) {
   std::vector<std::uint16_t> workers;
-  for (std::uint16_t i = 0; i < config.workers.size(); ++i) {
-    if (config.workers[i].receives()) workers.push_back(i);
+  for (std::size_t i = 0; i < config.workers.size(); ++i) {
+    if (config.workers[i].receives()) workers.push_back(static_cast<std::uint16_t>(i));
   }
   return workers;
 }

@@ -128,7 +128,7 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
 void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {
   // Fragments of one flow share its verdict, but each datagram has a bucket of its own.
   const auto bucket = clear.facts.fragment ? bucket_of(clear) : verdict.bucket;
-  if (is_foreign(clear, verdict, bucket)) [[unlikely]] {
+  if (tables_.distribution.shared() && is_foreign(clear, verdict, bucket)) [[unlikely]] {
     drop(clear.packet, DropReason::NotOurBucket);
     return;
   }

@@ -94,8 +94,6 @@ unsigned Worker::fence(const DeviceMap& map, rte_mbuf** packets, unsigned count)
 bool Worker::is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
                         base::BucketIndex bucket) const noexcept {
   const auto& distribution = tables_.distribution;
-  if (!distribution.shared()) [[likely]]
-    return false;
   if (verdict.action == FlowAction::Protect) return !distribution.is_ours(verdict.sa->bucket());
   // What we made or decrypted nobody else has seen.
   return !clear.from.own && !clear.from.from_tunnel && !distribution.is_ours(bucket);

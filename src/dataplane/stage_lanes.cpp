@@ -412,7 +412,8 @@ void Worker::watch_order(EgressOrder& order, unsigned taken, base::TimePoint& bl
 // Whether there is room for another burst beside the one in the lists, whoever it is for.
 bool Worker::lanes_have_room() const noexcept {
   bool room = true;
-  for (std::uint8_t worker = 0; worker < setup_.to_peers.size(); ++worker) {
+  const auto workers = static_cast<std::uint8_t>(setup_.to_peers.size());  // kMaxWorkers
+  for (std::uint8_t worker = 0; worker < workers; ++worker) {
     room = room && order_in_.room(worker) >= 2 * kBurst && order_out_.room(worker) >= 2 * kBurst;
   }
   return room;

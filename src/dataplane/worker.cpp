@@ -19,6 +19,7 @@ namespace {
 
 std::vector<PacketLane*> lanes_of(const std::vector<PeerLink*>& links, PacketLane PeerLink::*lane) {
   std::vector<PacketLane*> lanes;
+  lanes.reserve(links.size());
   for (auto* link : links) lanes.push_back(link == nullptr ? nullptr : &(link->*lane));
   return lanes;
 }
@@ -99,13 +100,13 @@ unsigned Worker::poll() noexcept {
   if (!held_.empty()) [[unlikely]]
     retry_held();
   follow_moves();
-  work += poll_peers();
-  work += serve_lanes();
+  const bool alone = setup_.to_peers.size() == 1;
+  if (!alone) work += poll_peers() + serve_lanes();
   work += collect_lanes();
   // A worker that is to get a bucket takes nothing of its own before that one's old owner is done.
   if (handover_.settled()) [[likely]] {
     work += poll_control();
-    if (may_receive()) work += poll_rx();
+    if (alone || may_receive()) work += poll_rx();
   }
   finish_iteration();
   counters_.polls.add(1);

@@ -250,6 +250,7 @@ class Worker {
   [[nodiscard]] bool is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept;
   [[nodiscard]] unsigned drop_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,
                                      std::uint32_t marked, DropReason reason) noexcept;
+  // Of a node that shares its buckets with others.
   [[nodiscard]] bool is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
                                 base::BucketIndex bucket) const noexcept;
   void free_received(std::span<rte_mbuf*> packets) noexcept;
