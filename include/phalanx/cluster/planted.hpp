@@ -43,7 +43,6 @@ enum class Bug : std::uint8_t {
   LowerVersionAccepted,
   SettledTooEarly,
   FrozenNodeForgets,
-  VotersChangedUnlevelled,
 };
 
 #ifdef PHALANX_PLANTED_BUGS
