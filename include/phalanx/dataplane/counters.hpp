@@ -3,29 +3,15 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
+#include "phalanx/base/counter.hpp"
 #include "phalanx/base/ids.hpp"
 #include "phalanx/dataplane/drop_reason.hpp"
 
 namespace phalanx::dataplane {
 
-// A count with one writer and any readers: relaxed loads and stores, no read-modify-write.
-class Counter {
- public:
-  void add(std::uint64_t amount) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-  // For gauges.
-  void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t get() const noexcept {
-    return value_.load(std::memory_order_relaxed);
-  }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
+using base::Counter;
 
 inline constexpr std::size_t kMaxPorts = 16;
 
