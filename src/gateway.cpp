@@ -75,8 +75,10 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
   auto& parts = *gateway;
   auto& leases = parts.cluster_ ? static_cast<control::SequenceLeases&>(*parts.cluster_)
                                 : static_cast<control::SequenceLeases&>(*parts.leases_);
+  std::vector<std::string> sa_names;
+  for (const auto& sa : parts.config_.sas) sa_names.push_back(sa.name);
   parts.loop_ = std::make_unique<control::ControlLoop>(*parts.dataplane_, leases, parts.clock_,
-                                                       unpredictable());
+                                                       unpredictable(), std::move(sa_names));
   if (parts.cluster_) {
     parts.loop_->set_answers(
         [cluster = parts.cluster_.get()](const auto& asker, const auto& address) {

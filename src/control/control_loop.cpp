@@ -32,14 +32,15 @@ HostConfig host_config(const dataplane::Dataplane& dataplane) {
 }  // namespace
 
 ControlLoop::ControlLoop(dataplane::Dataplane& dataplane, SequenceLeases& leases,
-                         const base::Clock& clock, std::uint64_t seed)
+                         const base::Clock& clock, std::uint64_t seed,
+                         std::vector<std::string> sa_names)
     : dataplane_(dataplane),
       leases_(leases),
       clock_(clock),
       io_(dataplane),
       host_(std::make_unique<HostStack>(host_config(dataplane), io_, seed)),
       capture_(std::make_unique<CaptureSession>(dataplane, clock)),
-      load_(std::make_unique<LoadWatch>(dataplane, clock.now())),
+      load_(std::make_unique<LoadWatch>(dataplane, std::move(sa_names), clock.now())),
       link_up_(dataplane.devices().size(), true),
       last_poll_(clock.now()) {
   auto& local = dataplane.tables().local;

@@ -13,6 +13,8 @@ namespace phalanx::control {
 namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
+// An interval that took longer says little: this process was stopped, or kept off its CPUs.
+constexpr auto kLongestInterval = 2 * kInterval;
 constexpr const char* kComponent = "load";
 // What a packet costs beside its bytes, in bytes: measured, GCM takes 0.08 ns a byte and the rest
 // of the way 60 ns a packet. Shares are computed from it, never times.
@@ -24,9 +26,11 @@ std::uint64_t cost_of(std::uint64_t packets, std::uint64_t bytes) noexcept {
 
 }  // namespace
 
-LoadWatch::LoadWatch(dataplane::Dataplane& dataplane, base::TimePoint now)
+LoadWatch::LoadWatch(dataplane::Dataplane& dataplane, std::vector<std::string> sa_names,
+                     base::TimePoint now)
     : dataplane_(dataplane),
-      next_(now + kInterval),
+      sa_names_(std::move(sa_names)),
+      last_(now),
       last_tsc_(dataplane::Dataplane::cycles()),
       busy_(dataplane.config().workers.size()) {
   for (const auto& worker : dataplane.config().workers) {
@@ -35,10 +39,11 @@ LoadWatch::LoadWatch(dataplane::Dataplane& dataplane, base::TimePoint now)
 }
 
 void LoadWatch::step(base::TimePoint now) {
-  if (now < next_) return;
-  next_ = now + kInterval;
+  if (now - last_ < kInterval) return;
+  const auto took = now - std::exchange(last_, now);
   measure_workers(dataplane::Dataplane::cycles());
   measure_buckets();
+  if (took > kLongestInterval) return;
   find_elephants();
   if (!dataplane_.config().rebalance.enabled || sample_.workers.size() == 1) return;
   const auto moves = balancer_.step(sample_);
@@ -107,7 +112,7 @@ void LoadWatch::find_elephants() {
   for (std::size_t i = 0; i < sample_.cost.size(); ++i) {
     total[sample_.owner[i]] += sample_.cost[i];
   }
-  const auto before = std::exchange(elephants_, {});
+  std::vector<Elephant> large;
   const auto& sas = *dataplane_.tables().sas;
   const auto look = [&](const auto& sa) {
     const auto owner = dataplane_.owner(sa.bucket()).value();
@@ -115,17 +120,18 @@ void LoadWatch::find_elephants() {
     const auto share = sample_.workers[owner].busy * static_cast<double>(cost_[sa.index()]) /
                        static_cast<double>(total[owner]);
     const auto percent = static_cast<unsigned>(share * 100);
-    if (percent < dataplane_.config().rebalance.elephant_percent) return;
-    elephants_.push_back({sa.index(), percent});
-    const bool known = std::any_of(before.begin(), before.end(),
-                                   [&](const auto& old) { return old.sa == sa.index(); });
-    if (known) return;
-    base::log_warn(kComponent, "one SA fills a worker, packet mode would spread it sa=" +
-                                   std::to_string(sa.index()) +
-                                   " percent=" + std::to_string(percent));
+    if (percent >= dataplane_.config().rebalance.elephant_percent) {
+      large.push_back({sa.index(), percent});
+    }
   };
   for (const auto& sa : sas.inbound()) look(sa);
   for (const auto& sa : sas.outbound()) look(sa);
+  std::sort(large.begin(), large.end(), [](auto& a, auto& b) { return a.sa < b.sa; });
+  for (const auto& found : elephants_.step(large)) {
+    base::log_warn(kComponent,
+                   "one SA fills a worker, packet mode would spread it sa=" + sa_names_[found.sa] +
+                       " percent=" + std::to_string(found.percent));
+  }
 }
 
 }  // namespace phalanx::control

@@ -26,8 +26,9 @@ class CaptureSession;
 // calls poll() over and over; it also runs what other threads ask for by call().
 class ControlLoop {
  public:
+  // sa_names: by position, for what operators read.
   ControlLoop(dataplane::Dataplane& dataplane, SequenceLeases& leases, const base::Clock& clock,
-              std::uint64_t seed);
+              std::uint64_t seed, std::vector<std::string> sa_names);
   ~ControlLoop();
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;

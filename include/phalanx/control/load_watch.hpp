@@ -4,31 +4,31 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "phalanx/base/clock.hpp"
 #include "phalanx/control/bucket_balancer.hpp"
+#include "phalanx/control/elephant_watch.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
 
 namespace phalanx::control {
-
-// An SA in session mode that takes more than the configured share of a worker's time.
-struct Elephant {
-  std::uint32_t sa = 0;  // position in the list of SAs
-  unsigned percent = 0;  // of its owner's time
-};
 
 // Measures once a second what workers and buckets do, lets buckets move when that is uneven, and
 // notices elephants. Control thread only.
 class LoadWatch {
  public:
-  LoadWatch(dataplane::Dataplane& dataplane, base::TimePoint now);
+  // sa_names: by position.
+  LoadWatch(dataplane::Dataplane& dataplane, std::vector<std::string> sa_names,
+            base::TimePoint now);
 
   // Each round of the control loop; cheap until a second has passed.
   void step(base::TimePoint now);
 
   [[nodiscard]] const LoadSample& sample() const noexcept { return sample_; }
-  [[nodiscard]] const std::vector<Elephant>& elephants() const noexcept { return elephants_; }
+  [[nodiscard]] const std::vector<Elephant>& elephants() const noexcept {
+    return elephants_.elephants();
+  }
   [[nodiscard]] std::uint64_t moved() const noexcept { return moved_; }  // buckets, by itself
 
  private:
@@ -43,14 +43,15 @@ class LoadWatch {
 
   dataplane::Dataplane& dataplane_;
   BucketBalancer balancer_;
-  base::TimePoint next_;
+  std::vector<std::string> sa_names_;
+  base::TimePoint last_;
   std::uint64_t last_tsc_;
   std::vector<std::uint64_t> busy_;                         // cycles, by worker, as last read
   std::vector<Seen> sas_;                                   // by position
   std::vector<std::uint64_t> cost_;                         // of the last interval, by position
   std::array<std::uint64_t, base::kNumBuckets> striped_{};  // packets, as last read
   LoadSample sample_;
-  std::vector<Elephant> elephants_;
+  ElephantWatch elephants_;
   std::uint64_t moved_ = 0;
 };
 
