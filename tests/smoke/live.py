@@ -58,7 +58,7 @@ class Site:
         self.folder = pathlib.Path(folder)
         self.host = {side: lab.namespace(f"{side}-host") for side in SIDES}
         self.gateway = {side: lab.namespace(f"{side}-gw") for side in SIDES}
-        lab.veth(self.gateway["left"], "pub0", self.gateway["right"], "pub0")
+        self._connect_gateways(lab)
         for side in SIDES:
             lab.veth(self.host[side], "eth0", self.gateway[side], "priv0")
             self.host[side].plain_interface("eth0")
@@ -77,6 +77,9 @@ class Site:
             for side, spi in (("left", 0x1000), ("right", 0x2000))}
         self.configs = {side: self._config(side, workers) for side in SIDES}
         self.daemons = {}
+
+    def _connect_gateways(self, lab):
+        lab.veth(self.gateway["left"], "pub0", self.gateway["right"], "pub0")
 
     def _config(self, side, workers):
         config = config_writer.GatewayConfig(f"{self.gateway[side].lab.prefix}-{side}",
