@@ -135,17 +135,10 @@ void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexc
   counters_.clear_bucket_packets[bucket.value()].add(1);
   switch (verdict.action) {
     case FlowAction::Protect: protect(clear, *verdict.sa, verdict.lane, false); return;
-    case FlowAction::Bypass: {
-      const auto offset = static_cast<std::uint16_t>(
-          clear.l3 - rte_pktmbuf_mtod(clear.packet, const std::uint8_t*));
-      auto* packet = clear.packet;
-      packet->data_off = static_cast<std::uint16_t>(packet->data_off + offset);
-      packet->data_len = clear.facts.total_length;
-      packet->pkt_len = clear.facts.total_length;
-      forward_.push({packet, clear.from.port, clear.from.from_tunnel, clear.from.own, true,
-                     clear.from.clear_port});
+    case FlowAction::Bypass:
+      forward_.push({clear.packet, clear.l3, clear.facts.total_length, clear.from.port,
+                     clear.from.from_tunnel, clear.from.own, true, clear.from.clear_port});
       return;
-    }
     case FlowAction::Drop: break;
   }
   const bool discarded =

@@ -75,9 +75,8 @@ void Worker::finish_decrypted(std::span<ipsec::EspPacket> packets) noexcept {
       }
       if (capturing_) [[unlikely]]
         capture_sa(entry, entry.in_sa->index());
-      auto* packet = mbuf_of(entry);
-      trim(packet, entry.data, entry.length);
-      forward_.push({packet, private_port_, true, false, false, PacketMeta::kNoPort});
+      forward_.push({mbuf_of(entry), entry.data, entry.length, private_port_, true, false, false,
+                     PacketMeta::kNoPort});
     } else if (entry.verdict == ipsec::EspVerdict::Held) {
       hold(entry, true);
     } else if (entry.verdict == ipsec::EspVerdict::InFlight) {
@@ -287,7 +286,7 @@ void Worker::release_inbound(ipsec::EspPacket& packet) noexcept {
   }
   if (forward_.count != 0) run_lists();  // those were before it
   trim(mbuf_of(packet), packet.data, packet.length);
-  transmit(mbuf_of(packet), static_cast<std::uint8_t>(packet.tag));
+  transmit(mbuf_of(packet), static_cast<std::uint8_t>(packet.tag), packet.length);
 }
 
 void Worker::pass_raises() noexcept {

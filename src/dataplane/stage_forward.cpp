@@ -12,8 +12,12 @@
 namespace phalanx::dataplane {
 namespace {
 
+bool is_v4(const std::uint8_t* l3) noexcept {
+  return (*l3 >> 4) == 4;
+}
+
 bool is_v4(const rte_mbuf* packet) noexcept {
-  return (*rte_pktmbuf_mtod(packet, const std::uint8_t*) >> 4) == 4;
+  return is_v4(rte_pktmbuf_mtod(packet, const std::uint8_t*));
 }
 
 net::IpAddress destination_of(const rte_mbuf* packet) noexcept {
@@ -48,15 +52,14 @@ Worker::PlainRoute Worker::plain_route(std::uint64_t number) const noexcept {
 // Most packets: to a gateway that is known, with nothing to say to the sender. False: nothing was
 // done with it.
 inline bool Worker::send_plain(const ForwardPacket& forward, const PlainRoute& route) noexcept {
-  auto* packet = forward.packet;
-  auto* l3 = rte_pktmbuf_mtod(packet, std::uint8_t*);
-  const bool v4 = (*l3 >> 4) == 4;
+  auto* l3 = forward.l3;
+  const bool v4 = is_v4(l3);
   if (route.adjacency == nullptr || forward.own || (route.is_public && !forward.policy_done) ||
-      packet->pkt_len > route.mtu || ttl_of(l3, v4) <= 1) {
+      forward.length > route.mtu || ttl_of(l3, v4) <= 1) {
     return false;
   }
   decrement_ttl(l3, v4 ? 4 : 6);
-  frame_and_send(packet, l3, packet->pkt_len, *route.adjacency);
+  frame_and_send(forward.packet, l3, forward.length, *route.adjacency);
   return true;
 }
 
@@ -66,8 +69,8 @@ void Worker::process_forward() noexcept {
   std::array<std::uint64_t, kBurst> targets4;
   unsigned count4 = 0;
   for (const auto& forward : forward_.span()) {
-    if (!is_v4(forward.packet)) continue;
-    const auto* header = rte_pktmbuf_mtod(forward.packet, const net::Ipv4Header*);
+    if (!is_v4(forward.l3)) continue;
+    const auto* header = base::wire_at<net::Ipv4Header>(forward.l3);
     addresses4[count4++] = base::wire_at<base::be32>(header->destination.data())->host();
   }
   if (count4 != 0) {
@@ -77,10 +80,9 @@ void Worker::process_forward() noexcept {
   auto route = plain_route(Fib::kNoRoute);
   for (const auto& forward : forward_.span()) {
     const auto target =
-        is_v4(forward.packet)
+        is_v4(forward.l3)
             ? targets4[next4++]
-            : tables_.fib->lookup6(
-                  rte_pktmbuf_mtod(forward.packet, const net::Ipv6Header*)->destination.data());
+            : tables_.fib->lookup6(base::wire_at<net::Ipv6Header>(forward.l3)->destination.data());
     if (target != route.number) route = plain_route(target);
     if (!send_plain(forward, route)) route_one(forward, target);
   }
@@ -89,7 +91,8 @@ void Worker::process_forward() noexcept {
 
 void Worker::route_one(const ForwardPacket& forward, std::uint64_t number) noexcept {
   auto* packet = forward.packet;
-  const auto* l3 = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  auto* l3 = forward.l3;
+  trim(packet, l3, forward.length);
   if (number == Fib::kNoRoute) [[unlikely]] {
     if (destination_of(packet).is_multicast()) {
       drop(packet, DropReason::NotForwardable);
@@ -110,12 +113,12 @@ void Worker::route_one(const ForwardPacket& forward, std::uint64_t number) noexc
     return;
   }
   if (!forward.own) [[likely]] {
-    const bool v4 = is_v4(packet);
+    const bool v4 = is_v4(l3);
     if (ttl_of(l3, v4) <= 1) [[unlikely]] {
       punt(packet, PuntReason::TtlExceeded, forward.port, 0, forward.from_tunnel);
       return;
     }
-    decrement_ttl(rte_pktmbuf_mtod(packet, std::uint8_t*), v4 ? 4 : 6);
+    decrement_ttl(l3, v4 ? 4 : 6);
   }
   leave(forward, target);
 }

@@ -390,7 +390,7 @@ void Worker::leave_in_order(std::span<ipsec::EspPacket> packets, const std::uint
       run_lists();
     auto* packet = static_cast<rte_mbuf*>(entry.cookie);
     trim(packet, entry.data, entry.length);
-    transmit(packet, port);
+    transmit(packet, port, entry.length);
   }
   if (inbound) run_lists();
 }

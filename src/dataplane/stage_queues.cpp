@@ -82,7 +82,7 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
                meta.traffic_class);
       return;
     }
-    case PacketTask::TransmitReady: transmit(packet, meta.port); return;
+    case PacketTask::TransmitReady: transmit(packet, meta.port, packet->pkt_len); return;
     case PacketTask::Transmit: {
       const auto vlan = tables_.ports[meta.port].vlan;
       if (vlan != 0) {
@@ -96,7 +96,7 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
         const base::be16 words[2] = {base::be16(net::kEtherTypeVlan), base::be16(vlan)};
         std::memcpy(frame + 2 * sizeof(net::MacAddress), words, sizeof(words));
       }
-      transmit(packet, meta.port);
+      transmit(packet, meta.port, packet->pkt_len);
       return;
     }
     case PacketTask::SendAdjacent: {
@@ -113,6 +113,8 @@ void Worker::take_task(rte_mbuf* packet) noexcept {
     case PacketTask::Route: {
       ForwardPacket forward;
       forward.packet = packet;
+      forward.l3 = rte_pktmbuf_mtod(packet, std::uint8_t*);
+      forward.length = packet->pkt_len;
       forward.port = meta.port;
       forward.own = true;
       forward.clear_port = meta.clear_port;

@@ -63,11 +63,15 @@ void Worker::count_rx(RxTally& tally, std::uint8_t port, std::uint32_t bytes) no
 }
 
 void Worker::classify_burst(const DeviceMap& map, std::span<rte_mbuf*> packets) noexcept {
+  // Outer headers are written in front of what is to be encrypted; what is to be decrypted is read
+  // on from its header.
+  const bool clear_only = map.untagged == DeviceMap::kNone || !port_views_[map.untagged].is_public;
+  const std::ptrdiff_t next_line =
+      clear_only ? -std::ptrdiff_t{base::kCacheLine} : base::kCacheLine;
   for (auto* packet : packets) {
     auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
     rte_prefetch0(frame);
-    // Outer headers are written in front of it.
-    rte_prefetch0(frame - base::kCacheLine);
+    rte_prefetch0(frame + next_line);
   }
   RxTally tally;
   if (map.untagged == DeviceMap::kNone || capturing_) [[unlikely]] {

@@ -33,14 +33,14 @@ inline void Worker::push_esp(rte_mbuf* packet, std::uint8_t* esp, std::uint32_t 
   entry.traffic_class = traffic_class;
 }
 
-inline void Worker::transmit(rte_mbuf* packet, std::uint8_t port) noexcept {
+inline void Worker::transmit(rte_mbuf* packet, std::uint8_t port, std::uint32_t bytes) noexcept {
   if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port)
       [[unlikely]] {
     capture_frame(packet);
   }
   auto& buffer = tx_[port];
   buffer.packets[buffer.count++] = packet;
-  buffer.bytes += packet->pkt_len;
+  buffer.bytes += bytes;
   if (buffer.count == buffer.packets.size()) flush_tx(port);
 }
 
@@ -71,7 +71,7 @@ inline void Worker::frame_and_send(rte_mbuf* packet, std::uint8_t* l3, std::uint
     return;
   }
   trim(packet, write_frame_header(l3, adjacency), length + l2_length);
-  transmit(packet, adjacency.port);
+  transmit(packet, adjacency.port, length + l2_length);
 }
 
 }  // namespace phalanx::dataplane

@@ -160,9 +160,11 @@ class Worker {
     ClearOrigin from;
     std::uint32_t fragment_id = 0;
   };
-  // An IP packet on its way to a next hop, mbuf data at its IP header.
+  // An IP packet on its way to a next hop. Where it lies is written to the mbuf when it leaves.
   struct ForwardPacket {
     rte_mbuf* packet = nullptr;
+    std::uint8_t* l3 = nullptr;
+    std::uint32_t length = 0;
     std::uint8_t port = 0;  // where it, or the ESP packet it came in, was received
     bool from_tunnel = false;
     bool own = false;
@@ -308,7 +310,8 @@ class Worker {
   void send_adjacent(rte_mbuf* packet, const Adjacency& adjacency) noexcept;
   void frame_and_send(rte_mbuf* packet, std::uint8_t* l3, std::uint32_t length,
                       const Adjacency& adjacency) noexcept;
-  void transmit(rte_mbuf* packet, std::uint8_t port) noexcept;
+  // bytes: the frame's, as the mbuf has it.
+  void transmit(rte_mbuf* packet, std::uint8_t port, std::uint32_t bytes) noexcept;
   void flush_tx() noexcept;
   void flush_tx(std::size_t port) noexcept;
 
