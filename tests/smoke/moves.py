@@ -41,8 +41,8 @@ WORKER_THREADS = "rte-worker"
 WIRE = pathlib.Path(netns.__file__).parent / "hostile_wire.py"
 
 # argv: address, port, count, datagrams a second (eight at once). Datagrams carry their number.
-# The kernel keeps what one CPU sends in order, not what a process sends that changes CPUs. Time that
-# the sender did not get from the machine is not made up for.
+# The kernel keeps what one CPU sends in order, not what a process sends that changes CPUs. Time
+# that the sender did not get from the machine is not made up for.
 SENDER = """
 import os, socket, sys, time
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -3,7 +3,9 @@
 """HTTP server of the User Mode Linux peer, on all of its addresses.
 
 GET /blob/N: N bytes made from N.   GET /file/PATH: a file of the peer, such as /proc/net/xfrm_stat.
-POST /sum: SHA-256 of the body.     POST /poweroff: ends the peer.
+GET /stream/S/R: zeros for S seconds, at R bytes a second, or 0 for as fast as TCP can.
+POST /sum: SHA-256 of the body.     POST /discard: takes bytes until the client ends.
+POST /poweroff: ends the peer.
 """
 
 import hashlib
@@ -12,8 +14,11 @@ import os
 import socket
 import sys
 import threading
+import time
 
 PORT = 8080
+CHUNK = 1 << 17
+SO_MAX_PACING_RATE = 47
 
 
 def blob(length):
@@ -38,13 +43,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "file":
             with open("/" + rest, "rb") as file:
                 self.answer(file.read())
+        elif kind == "stream":
+            self.stream(*map(int, rest.split("/")))
         else:
             self.send_error(404)
+
+    def stream(self, seconds, rate):
+        self.send_response(200)
+        self.end_headers()
+        if rate:
+            self.connection.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, rate)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.connection.sendall(bytes(CHUNK))
 
     def do_POST(self):  # pylint: disable=invalid-name
         if self.path == "/poweroff":
             self.answer(b"bye\n")
             threading.Thread(target=self.server.shutdown).start()
+            return
+        if self.path == "/discard":
+            buffer = bytearray(CHUNK)
+            while self.connection.recv_into(buffer):
+                continue
             return
         digest = hashlib.sha256()
         left = int(self.headers["Content-Length"])
