@@ -114,14 +114,17 @@ class Bench:
         self.running.append(gateway)
         return gateway, outputs
 
-    def run(self, config, inputs, clear_on_public=False):
-        """Runs the gateway until it has dealt with all input frames, by port name."""
+    def run(self, config, inputs, clear_on_public=False, look=None):
+        """Runs the gateway until it has dealt with all input frames, by port name. look: called
+        with the gateway before it ends."""
         gateway, outputs = self.start(config, inputs)
         gateway.wait_ready()
         totals = counters.wait_quiet(gateway, sum(map(len, inputs.values())))
         self.drops = totals.drops
         self.late_packets += totals.drops.get("hold_timeout", 0)
         sa_rows = counters.security_associations(gateway)
+        if look:
+            look(gateway)
         status, seconds = gateway.stop()
         self.running.remove(gateway)
         frames = {name: [frame for frame in pcap.read(path) if not is_announcement(frame)]

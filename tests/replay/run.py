@@ -13,6 +13,7 @@ import traceback
 
 import harness  # first: it finds tools/lab
 import cases_crypto
+import cases_dispatch
 import cases_grounds
 import cases_hostile
 import cases_leak
@@ -21,7 +22,8 @@ import cases_router
 import esp_oracle
 import netns
 
-GROUPS = (cases_crypto, cases_grounds, cases_hostile, cases_leak, cases_router, cases_restart)
+GROUPS = (cases_crypto, cases_dispatch, cases_grounds, cases_hostile, cases_leak, cases_router,
+          cases_restart)
 
 
 def all_cases():
