@@ -147,6 +147,7 @@ void Worker::idle(unsigned empty_polls) noexcept {
   }
   counters_.sleeps.add(1);
   std::this_thread::sleep_for(std::chrono::microseconds(sleep.sleep_us));
+  last_tsc_ = rte_rdtsc();  // asleep is not busy, whatever the next poll finds
 }
 
 void Worker::run(const std::atomic<bool>& stop) noexcept {
