@@ -152,6 +152,7 @@ void Worker::idle(unsigned empty_polls) noexcept {
 
 void Worker::run(const std::atomic<bool>& stop) noexcept {
   setup_.quiescence->online(setup_.index.value());
+  last_tsc_ = rte_rdtsc();
   unsigned empty_polls = 0;
   while (!stop.load(std::memory_order_relaxed)) {
     if (poll() != 0) {
