@@ -192,7 +192,12 @@ base::Result<base::Ok, std::string> Dataplane::set_sas(std::unique_ptr<ipsec::Sa
   // The bucket of the SPI decides which worker owns the SA, in both directions. In packet mode it
   // is the owner who numbers outbound packets; inbound ones have buckets of their own.
   const auto assign = [&](auto& sa) { sa.set_bucket(tables_.bucket_hash->esp_session(sa.spi())); };
-  for (auto& sa : sas->inbound()) assign(sa);
+  for (auto& sa : sas->inbound()) {
+    assign(sa);
+    if (sa.packet_mode() && !tables_.stripes.insert(sa.spi(), sa.stripe_shift())) {
+      return std::string("no memory for the list of SAs in packet mode");
+    }
+  }
   for (auto& sa : sas->outbound()) assign(sa);
   tables_.sas = std::move(sas);
   return base::Ok{};

@@ -114,14 +114,16 @@ inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsi
   }
   const auto* ip = frame + kL3;
   const auto protocol = ip[offsetof(net::Ipv4Header, protocol)];
-  std::uint32_t destination;
-  std::memcpy(&destination, ip + offsetof(net::Ipv4Header, destination), sizeof(destination));
-  const bool local = tables_.local.contains4(destination);
+  const auto* destination = ip + offsetof(net::Ipv4Header, destination);
   if (protocol == net::kProtoUdp || protocol == net::kProtoTcp) {
-    if (local || !tables_.distribution.shared()) grounds_.put_flow4(n++, ip, protocol);
+    if (!tables_.distribution.shared() || tables_.local.contains4(destination)) {
+      grounds_.put_flow4(n++, ip, protocol);
+    }
     return true;
   }
-  if (protocol != net::kProtoEsp || !port.is_public || !local) return false;
+  if (protocol != net::kProtoEsp || !port.is_public || !tables_.local.contains4(destination)) {
+    return false;
+  }
   put_esp(ip + sizeof(net::Ipv4Header), n, found);
   return true;
 }

@@ -5,7 +5,8 @@
 //
 // Prints one JSON line: what a worker spends on a packet that another node owns, from the poll that
 // returns it to the buffer's return. KIND: esp, esp-packet (some SAs are in packet mode), clear4,
-// clear6. The worker is the daemon's, with net_null devices whose receive function is ours, and
+// clear6; cluster4: as clear4, in a live cluster, where the packet's policy is asked first, and
+// known. The worker is the daemon's, with net_null devices whose receive function is ours, and
 // every bucket somebody else's. Beside it the floor: receive, look at the headers, ask a table of
 // 256 owners, free. See docs/performance.md.
 #include <emmintrin.h>
@@ -49,7 +50,7 @@ constexpr std::uint16_t kPayload = 64;
 constexpr net::MacAddress kOurMac{{0x02, 0, 0, 0, 1, 1}};
 constexpr std::uint32_t kPacketModeSpis = 4096;  // the most there may be
 
-enum class Kind : std::uint8_t { Esp, EspPacket, Clear4, Clear6 };
+enum class Kind : std::uint8_t { Esp, EspPacket, Clear4, Clear6, Cluster4 };
 
 struct Plan {
   Kind kind = Kind::Esp;
@@ -97,6 +98,7 @@ class Feed {
       std::fputs("bench_discard: packets were not freed\n", stderr);
       std::_Exit(3);
     }
+    if (plan_.kind == Kind::Cluster4) random_.seed(1);  // the flows of the round before
     std::uint16_t length = 0;
     for (auto* packet : buffers_) length = write(rte_pktmbuf_mtod(packet, std::uint8_t*));
     std::memcpy(&rearm_, &buffers_[0]->rearm_data, sizeof(rearm_));
@@ -144,7 +146,7 @@ class Feed {
   }
 
   void write_v4(std::uint8_t* to) {
-    const bool esp = plan_.kind != Kind::Clear4;
+    const bool esp = plan_.kind == Kind::Esp || plan_.kind == Kind::EspPacket;
     auto* ip = new (to) net::Ipv4Header{};
     ip->version_ihl = 0x45;
     ip->total_length = be16(sizeof(net::Ipv4Header) + kPayload);
@@ -254,6 +256,7 @@ base::Result<base::Ok, std::string> fill_tables(dataplane::Dataplane& gateway, K
   if (!sas) return std::string("no SA store");
   if (auto done = gateway.set_sas(std::move(*sas)); !done) return done.error();
   auto& tables = gateway.tables();
+  if (kind == Kind::Cluster4) tables.distribution.join(base::NodeId(1));
   for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
     tables.distribution.assign(base::BucketIndex(static_cast<std::uint8_t>(i)), base::NodeId(2));
   }
@@ -322,6 +325,8 @@ int main(int argc, char** argv) {
     plan.kind = Kind::Clear4;
   } else if (kind == "clear6") {
     plan.kind = Kind::Clear6;
+  } else if (kind == "cluster4") {
+    plan.kind = Kind::Cluster4;
   } else {
     return bench::fail("usage: bench_discard KIND BUFFERS ROUNDS -- EAL...");
   }

@@ -13,7 +13,7 @@ from benchlib import common
 HELP = "what seeing another node's packet costs"
 TARGETS = ["bench_discard"]
 
-KINDS = ("esp", "esp-packet", "clear4", "clear6")
+KINDS = ("esp", "esp-packet", "clear4", "clear6", "cluster4")
 # Buffers and timed rounds: packets of 31 MB and more go round in DRAM.
 PLACES = {"hot": (1024, 2000), "dram": (163_840, 20)}
 ALLOWED_HOT_NS = {"esp": 12, "clear4": 12}

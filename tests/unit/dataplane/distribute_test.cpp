@@ -22,6 +22,7 @@
 #include "phalanx/net/ethernet.hpp"
 #include "phalanx/net/icmp.hpp"
 #include "phalanx/net/ip.hpp"
+#include "support/esp_tunnel.hpp"
 
 namespace phalanx::dataplane {
 namespace {
@@ -282,6 +283,47 @@ TEST(Distribute, AsksPolicyBeforeItDropsWhatIsInClear) {
   EXPECT_GE(drops(counters, DropReason::NotOurBucket), foreign);
   EXPECT_LE(drops(counters, DropReason::NotOurBucket), foreign + everybodys);
   EXPECT_GT(counters.flow_misses.get(), 1'000U) << "policy was not asked";
+}
+
+TEST(Distribute, KnowsTheInboundSasInPacketMode) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute4", ""), 0);
+  const base::SteadyClock clock;
+  auto opened = Dataplane::open(make_config("net_null_distribute4"), clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  (*opened)->set_bucket_key(kKey);
+  struct Row {
+    std::uint32_t spi;
+    ipsec::Direction direction;
+    ipsec::SaMode mode;
+    std::uint8_t shift;
+    std::uint32_t wanted;
+  };
+  constexpr auto kPacket = ipsec::SaMode::Packet;
+  const std::vector<Row> rows = {
+      {0x1001, ipsec::Direction::Inbound, kPacket, 3, 3},
+      {0x1002, ipsec::Direction::Inbound, ipsec::SaMode::Session, 3, StripeTable::kSession},
+      {0x1003, ipsec::Direction::Outbound, kPacket, 3, StripeTable::kSession},
+      {0x1004, ipsec::Direction::Inbound, kPacket, 5, 5}};
+  std::vector<ipsec::SaParams> params;
+  std::vector<std::uint32_t> spis;
+  for (const auto& row : rows) {
+    test::TunnelOptions options;
+    options.key_seed = options.spi = row.spi;
+    options.mode = row.mode;
+    options.stripe_shift = row.shift;
+    params.push_back(test::make_params(options, row.direction));
+    spis.push_back(row.spi);
+  }
+  ipsec::IvCounter ivs;
+  const std::vector<ipsec::SaStart> starts(rows.size(), {1, 10, 5, &ivs});
+  auto sas = ipsec::SaStore::create(params, {}, starts, base::NodeId(1), base::BootCount(1));
+  ASSERT_TRUE(sas.ok());
+  EXPECT_TRUE((*opened)->tables().stripes.empty());
+  ASSERT_TRUE((*opened)->set_sas(std::move(*sas)).ok());
+  std::vector<std::uint32_t> shifts(rows.size());
+  (*opened)->tables().stripes.lookup_bulk(spis.data(), spis.size(), shifts.data());
+  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(shifts[i], rows[i].wanted) << i;
 }
 
 TEST(Distribute, ForwardsNothingWithoutContactToAQuorum) {
