@@ -2,9 +2,6 @@
 // Copyright 2026 The Phalanx Authors
 #include "gateway.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstring>
 #include <random>
@@ -13,11 +10,11 @@
 
 #include "eal_setup.hpp"
 #include "phalanx/base/log.hpp"
+#include "phalanx/control/process.hpp"
 #include "phalanx/mgmt/commands.hpp"
 #include "phalanx/mgmt/config_loader.hpp"
 #include "phalanx/mgmt/views.hpp"
 #include "phalanx/mgmt/views_cluster.hpp"
-#include "privileges.hpp"
 
 namespace phalanx {
 namespace {
@@ -35,13 +32,6 @@ constexpr std::int64_t kHandOverHeartbeats = 50;
 std::uint64_t unpredictable() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
-}
-
-std::optional<control::StateOwner> owner_of(const std::string& user) {
-  if (user.empty() || geteuid() != 0) return std::nullopt;
-  const auto* entry = getpwnam(user.c_str());  // start-up: no other thread runs yet
-  if (entry == nullptr) return std::nullopt;
-  return control::StateOwner{entry->pw_uid, entry->pw_gid};
 }
 
 std::string command_socket(const mgmt::Config& config) {
@@ -90,7 +80,8 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
   if (!routed) return routed.error();
   if (auto done = parts.start_workers(); !done) return done.error();
   if (auto done = parts.start_management(); !done) return done.error();
-  if (auto dropped = drop_privileges(parts.config_.node.user); !dropped) return dropped.error();
+  if (auto dropped = control::drop_privileges(parts.config_.node.user); !dropped)
+    return dropped.error();
   base::log_info("phalanxd", "is ready workers=" + std::to_string(parts.dataplane_->num_workers()) +
                                  " sas=" + std::to_string(parts.config_.sas.size()));
   return gateway;
@@ -101,8 +92,8 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
 Gateway::Status Gateway::claim(const NewState& wanted) {
   if (auto free = mgmt::CommandServer::check(command_socket(config_)); !free) return free;
   const bool new_state = wanted.state || wanted.cluster;
-  auto dir =
-      control::open_state_dir(config_.node.state_dir, new_state, owner_of(config_.node.user));
+  auto dir = control::open_state_dir(config_.node.state_dir, new_state,
+                                     control::owner_of(config_.node.user));
   if (!dir) return dir.error().message;
   state_dir_ = std::move(*dir);
   state_options_.node = config_.node.id;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Phalanx Authors
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -9,32 +7,12 @@
 #include "gateway.hpp"
 #include "options.hpp"
 #include "phalanx/base/log.hpp"
+#include "phalanx/control/process.hpp"
 #include "phalanx/mgmt/config_loader.hpp"
 #include "phalanx/net/bucket_hash.hpp"
-#include "privileges.hpp"
 
 namespace phalanx {
 namespace {
-
-std::atomic<bool> stop_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
-
-void on_signal(int) {
-  stop_requested.store(true, std::memory_order_relaxed);
-}
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
-  // A terminal that goes away ends us, but not without making the leases exact.
-  sigaction(SIGHUP, &action, nullptr);
-  // A management client that goes away must not take the daemon with it.
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
-}
 
 int print_problems(const std::vector<mgmt::ConfigProblem>& problems) {
   for (const auto& problem : problems) {
@@ -58,14 +36,14 @@ int run(const Options& options) {
     base::log_error("phalanxd", "this CPU has no AES instructions (AES-NI)");
     return kExitFailure;
   }
-  catch_signals();
+  const auto& stop = control::catch_stop_signals();
   auto gateway = Gateway::start(std::move(*config), {options.new_state, options.new_cluster},
                                 options.eal_arguments);
   if (!gateway) {
     base::log_error("phalanxd", gateway.error());
     return kExitFailure;
   }
-  const bool wanted = (*gateway)->run(stop_requested);
+  const bool wanted = (*gateway)->run(stop);
   return (*gateway)->shutdown() && wanted ? kExitOk : kExitFailure;
 }
 
@@ -74,7 +52,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace phalanx;
-  protect_memory();
+  control::protect_memory();
   const auto options = parse_options(argc, argv);
   if (!options) {
     std::fprintf(stderr, "phalanxd: %s\n%s", options.error().c_str(), usage_text());

@@ -22,23 +22,6 @@ constexpr std::uint8_t kTtl = 64;
 constexpr std::uint8_t kIpv4WithoutOptions = 0x45;
 // DSCP CS6, network control (RFC 4594 3.2): heartbeats before everything else.
 constexpr std::uint8_t kNetworkControl = 48 << 2;
-// No message of the secure channel begins with it.
-constexpr std::uint8_t kPieceVersion = 0xf0;
-// A datagram of kMaxUdpPayload in pieces for the smallest MTU, 1280.
-constexpr std::size_t kMaxPieces = 64;
-
-// |  version (1)  | reserved (1) |   count (2)   |   index (2)   | reserved (2) |    id (4)    |
-struct PieceHeader {
-  std::uint8_t version;
-  std::uint8_t reserved;
-  base::be16 count;
-  base::be16 index;
-  base::be16 reserved2;
-  base::be32 id;
-  // followed by: the piece
-};
-static_assert(sizeof(PieceHeader) == 12 && alignof(PieceHeader) == 1);
-
 template <typename T>
 std::span<const std::byte> bytes_of(const T& value) {
   return std::as_bytes(std::span(&value, 1));
@@ -79,20 +62,11 @@ std::vector<std::byte> make_frame(const UdpPath& path, std::span<const std::byte
 void write_udp_frames(const UdpPath& path, std::span<const std::byte> payload, std::uint16_t mtu,
                       std::uint32_t datagram_id,
                       const std::function<void(std::span<const std::byte> frame)>& sink) {
-  if (payload.size() > kMaxUdpPayload) return;
   const auto room = static_cast<std::size_t>(mtu) - sizeof(Ipv4Header) - sizeof(UdpHeader);
-  if (payload.size() <= room) return sink(make_frame(path, {}, payload));
-  const auto step = room - sizeof(PieceHeader);
-  PieceHeader header{};
-  header.version = kPieceVersion;
-  header.count = base::be16(static_cast<std::uint16_t>((payload.size() + step - 1) / step));
-  header.id = base::be32(datagram_id);
-  for (std::uint16_t i = 0; i < header.count.host(); ++i) {
-    header.index = base::be16(i);
-    const auto offset = i * step;
-    const auto piece = payload.subspan(offset, std::min(step, payload.size() - offset));
-    sink(make_frame(path, bytes_of(header), piece));
-  }
+  split_datagram(payload, room, datagram_id,
+                 [&](std::span<const std::byte> head, std::span<const std::byte> body) {
+                   sink(make_frame(path, head, body));
+                 });
 }
 
 ClusterFrame ClusterFrameReader::read(std::span<const std::byte> frame, base::TimePoint now) {
@@ -136,49 +110,10 @@ ClusterFrame ClusterFrameReader::read_ip(std::span<const std::byte> packet,
   }
   const auto payload = packet.subspan(sizeof(Ipv4Header) + sizeof(UdpHeader),
                                       udp->length.host() - sizeof(UdpHeader));
-  if (payload.empty() || std::to_integer<std::uint8_t>(payload[0]) != kPieceVersion) {
-    out.payload.assign(payload.begin(), payload.end());
-    out.kind = ClusterFrame::Kind::Datagram;
-    return out;
-  }
-  auto datagram = collect(out.from, payload, now);
+  auto datagram = pieces_.collect(out.from, payload, now);
   out.kind = datagram ? ClusterFrame::Kind::Datagram : ClusterFrame::Kind::Incomplete;
   if (datagram) out.payload = *std::move(datagram);
   return out;
-}
-
-// The whole datagram when this was its last missing piece.
-std::optional<std::vector<std::byte>> ClusterFrameReader::collect(const net::IpAddress& from,
-                                                                  std::span<const std::byte> piece,
-                                                                  base::TimePoint now) {
-  while (!partial_.empty() && now - partial_.front().since > kPatience) partial_.pop_front();
-  const auto* header = base::view_as<PieceHeader>(piece);
-  if (header == nullptr || piece.size() == sizeof(PieceHeader)) return std::nullopt;
-  const std::size_t count = header->count.host();
-  const std::size_t index = header->index.host();
-  if (count > kMaxPieces || index >= count) return std::nullopt;
-  auto found = std::find_if(partial_.begin(), partial_.end(), [&](const Partial& each) {
-    return each.from == from && each.id == header->id.host();
-  });
-  if (found == partial_.end()) {
-    if (partial_.size() == kMaxPartial) partial_.pop_front();
-    Partial fresh;
-    fresh.from = from;
-    fresh.id = header->id.host();
-    fresh.since = now;
-    fresh.pieces.resize(count);
-    fresh.missing = count;
-    partial_.push_back(std::move(fresh));
-    found = partial_.end() - 1;
-  }
-  if (found->pieces.size() != count || !found->pieces[index].empty()) return std::nullopt;
-  const auto body = piece.subspan(sizeof(PieceHeader));
-  found->pieces[index].assign(body.begin(), body.end());
-  if (--found->missing != 0) return std::nullopt;
-  std::vector<std::byte> datagram;
-  for (const auto& each : found->pieces) datagram.insert(datagram.end(), each.begin(), each.end());
-  partial_.erase(found);
-  return datagram;
 }
 
 }  // namespace phalanx::control

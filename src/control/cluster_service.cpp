@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "phalanx/base/log.hpp"
+#include "phalanx/control/cluster_start.hpp"
 
 namespace phalanx::control {
 namespace {
@@ -20,8 +21,6 @@ constexpr auto kSettle = 150ms;
 // A packet may be in a queue between two workers: both pass a burst twice.
 constexpr unsigned kRounds = 2;
 constexpr auto kReportEvery = 1s;
-constexpr std::uint32_t kFenceHalfHeartbeats = 5;
-constexpr std::int64_t kResendsPerHeartbeat = 5;
 constexpr base::Generation kFirstGeneration{1};
 // First leases of an SA: what the lease book has as minimum.
 constexpr cluster::LeaseValue kFirstInbound{1, 0};
@@ -36,24 +35,11 @@ std::string text(base::NodeId node) {
 base::Result<std::unique_ptr<ClusterService>, std::string> ClusterService::open(
     const Setup& setup, base::TimePoint now) {
   if (!setup.dataplane->cluster_link()) return std::string("there is no cluster port");
-  cluster::DiskState disk;
-  std::optional<cluster::DiskState> stored;
-  if (!setup.new_state && !setup.new_cluster) {
-    auto loaded = ClusterStateFile(setup.dir, *setup.state).load();
-    if (!loaded) return loaded.error().message;
-    stored = *std::move(loaded);
-  }
-  if (stored) {
-    disk = *std::move(stored);
-  } else {
-    disk.fresh = !setup.new_cluster;
-    disk.voters.version = 1;
-    for (const auto& member : setup.config->members) disk.voters.current.push_back(member.id);
-  }
-  // The boot of this start is on disk already; the core takes the next one above what it is given.
-  const auto boot = setup.state->identity().boot.value();
-  disk.boot = base::BootCount(static_cast<std::uint16_t>(boot - 1));
-  return std::unique_ptr<ClusterService>(new ClusterService(setup, disk, now));
+  ClusterStateFile file(setup.dir, *setup.state);
+  auto disk =
+      begin_cluster(*setup.config, file, *setup.state, {setup.new_state, setup.new_cluster});
+  if (!disk) return disk.error();
+  return std::unique_ptr<ClusterService>(new ClusterService(setup, *disk, now));
 }
 
 ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& disk,
@@ -64,32 +50,14 @@ ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& dis
       state_(*setup.state),
       file_(setup.dir, *setup.state),
       port_(std::make_unique<ClusterPort>(*setup.dataplane->cluster_link(), config_, self_)),
-      driver_(std::make_unique<ClusterDriver>(config_, core_config(), disk, *port_, crypto_,
-                                              driver_hooks(), now)) {}
+      driver_(std::make_unique<ClusterDriver>(config_, core_config(config_, state_, config_.weight),
+                                              disk, *port_, crypto_, hooks(), now)) {}
 
 ClusterService::~ClusterService() = default;
 
-cluster::Config ClusterService::core_config() const {
-  cluster::Config core;
-  core.id = self_;
-  core.weight = config_.weight;
-  core.machine = state_.identity().machine;
-  static_cast<void>(system_random(core.nonce));
-  core.heartbeat_interval = config_.heartbeat_interval;
-  core.resend_after = config_.heartbeat_interval / kResendsPerHeartbeat;
-  core.fence_after = config_.heartbeat_interval * kFenceHalfHeartbeats / 2;
-  return core;
-}
-
-ClusterDriver::Hooks ClusterService::driver_hooks() {
-  ClusterDriver::Hooks hooks;
-  hooks.persist = [this](const cluster::DiskState& state) {
-    const auto done = file_.store(state);
-    if (!done) base::log_error(kComponent, "state is not stored: " + to_string(done.error()));
-    return done.ok();
-  };
+ClusterDriver::Hooks ClusterService::hooks() {
+  auto hooks = driver_hooks(file_);
   hooks.event = [this](const cluster::Event& event, base::TimePoint now) { on_event(event, now); };
-  hooks.random = [](std::span<std::byte> bytes) { static_cast<void>(system_random(bytes)); };
   return hooks;
 }
 

@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "phalanx/control/file_descriptor.hpp"
+
 namespace phalanx::control {
 namespace {
 
@@ -34,28 +36,6 @@ std::string error_text(int number) {
   return std::generic_category().message(number);
 }
 
-// Owns a file descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  [[nodiscard]] bool ok() const noexcept { return fd_ >= 0; }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
 // Calls something of POSIX again for as long as a signal interrupts it.
 template <typename Call>
 auto retry(Call call) {
@@ -66,7 +46,7 @@ auto retry(Call call) {
 
 class PosixFile final : public StateFile {
  public:
-  explicit PosixFile(Descriptor fd) noexcept : fd_(std::move(fd)) {}
+  explicit PosixFile(FileDescriptor fd) noexcept : fd_(std::move(fd)) {}
 
   FileResult write_at(std::uint64_t offset, std::span<const std::byte> bytes) noexcept override {
     while (!bytes.empty()) {
@@ -86,12 +66,13 @@ class PosixFile final : public StateFile {
   }
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
 };
 
 class PosixDir final : public StateDir {
  public:
-  PosixDir(std::string path, Descriptor dir, Descriptor lock, std::optional<StateOwner> owner)
+  PosixDir(std::string path, FileDescriptor dir, FileDescriptor lock,
+           std::optional<StateOwner> owner)
       : path_(std::move(path)), dir_(std::move(dir)), lock_(std::move(lock)), owner_(owner) {}
 
   const std::string& path() const noexcept override { return path_; }
@@ -126,7 +107,7 @@ class PosixDir final : public StateDir {
 
   base::Result<std::unique_ptr<StateFile>, FileError> create(const std::string& name) override {
     if (::unlinkat(dir_.get(), name.c_str(), 0) != 0 && errno != ENOENT) return from_errno();
-    Descriptor fd(retry([&] {
+    FileDescriptor fd(retry([&] {
       return ::openat(dir_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                       kFileMode);
     }));
@@ -145,9 +126,9 @@ class PosixDir final : public StateDir {
   }
 
  private:
-  base::Result<Descriptor, FileError> open_checked(const std::string& name, int flags) const {
+  base::Result<FileDescriptor, FileError> open_checked(const std::string& name, int flags) const {
     // O_NONBLOCK: a fifo must not keep us waiting.
-    Descriptor fd(retry([&] {
+    FileDescriptor fd(retry([&] {
       return ::openat(dir_.get(), name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     }));
     if (!fd.ok()) return from_errno();
@@ -159,8 +140,8 @@ class PosixDir final : public StateDir {
   }
 
   std::string path_;
-  Descriptor dir_;
-  Descriptor lock_;  // holds the flock
+  FileDescriptor dir_;
+  FileDescriptor lock_;  // holds the flock
   std::optional<StateOwner> owner_;
 };
 
@@ -180,14 +161,14 @@ base::Result<base::Ok, StateError> make_directory(const std::string& path,
   }
   auto parent_path = std::filesystem::path(path).parent_path();
   if (parent_path.empty()) parent_path = ".";
-  const Descriptor parent(::open(parent_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor parent(::open(parent_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent.ok() || ::fsync(parent.get()) != 0) return io_error(path, "sync the parent of");
   return base::Ok{};
 }
 
-base::Result<Descriptor, StateError> open_directory(const std::string& path,
-                                                    const std::optional<StateOwner>& owner) {
-  Descriptor dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+base::Result<FileDescriptor, StateError> open_directory(const std::string& path,
+                                                        const std::optional<StateOwner>& owner) {
+  FileDescriptor dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir.ok()) {
     if (errno == ENOENT) {
       return StateError{
@@ -215,9 +196,10 @@ base::Result<Descriptor, StateError> open_directory(const std::string& path,
 }
 
 // A file of its own rather than the directory: NFS wants a writable descriptor.
-base::Result<Descriptor, StateError> take_lock(const Descriptor& dir, const std::string& path,
-                                               const std::optional<StateOwner>& owner) {
-  Descriptor lock(
+base::Result<FileDescriptor, StateError> take_lock(const FileDescriptor& dir,
+                                                   const std::string& path,
+                                                   const std::optional<StateOwner>& owner) {
+  FileDescriptor lock(
       ::openat(dir.get(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kFileMode));
   if (!lock.ok()) return io_error(path + "/" + kLockName, "open");
   if (owner && ::fchown(lock.get(), owner->user, owner->group) != 0) {

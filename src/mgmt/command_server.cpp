@@ -24,8 +24,8 @@
 #include <utility>
 #include <vector>
 
-#include "file_descriptor.hpp"
 #include "phalanx/base/log.hpp"
+#include "phalanx/control/file_descriptor.hpp"
 
 namespace phalanx::mgmt {
 namespace {
@@ -38,7 +38,8 @@ std::string failed(const std::string& path, const std::string& what, int error =
 
 // Whether a server listens there; a socket without one is left over from a crash.
 bool is_served(const sockaddr_un& address) {
-  const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const control::FileDescriptor probe(
+      ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // EAGAIN: it listens, and is busy.
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
              0 ||
@@ -72,10 +73,10 @@ base::Result<sockaddr_un, std::string> prepare(const std::string& path) {
   return address;
 }
 
-base::Result<FileDescriptor, std::string> listen_at(const std::string& path) {
+base::Result<control::FileDescriptor, std::string> listen_at(const std::string& path) {
   const auto address = prepare(path);
   if (!address) return address.error();
-  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  control::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) return failed(path, "cannot be made");
   // Linux gives the file the mode of the unbound socket: there is no moment at which others could
   // connect.
@@ -88,7 +89,7 @@ base::Result<FileDescriptor, std::string> listen_at(const std::string& path) {
 }
 
 struct Client {
-  FileDescriptor socket;
+  control::FileDescriptor socket;
   ucred peer{};
   std::string input;
   std::string output;
@@ -105,7 +106,8 @@ std::string describe(const ucred& peer) {
 // Everything the server's thread owns.
 class CommandServer::Loop {
  public:
-  Loop(std::string path, FileDescriptor listener, FileDescriptor wake, Commands commands)
+  Loop(std::string path, control::FileDescriptor listener, control::FileDescriptor wake,
+       Commands commands)
       : path_(std::move(path)),
         listener_(std::move(listener)),
         wake_(std::move(wake)),
@@ -126,8 +128,8 @@ class CommandServer::Loop {
   void drop_finished();
 
   std::string path_;
-  FileDescriptor listener_;
-  FileDescriptor wake_;
+  control::FileDescriptor listener_;
+  control::FileDescriptor wake_;
   Commands commands_;
   uid_t owner_;
   std::vector<Client> clients_;
@@ -175,8 +177,8 @@ void CommandServer::Loop::run() {
 
 void CommandServer::Loop::accept_client() {
   Client client;
-  client.socket =
-      FileDescriptor(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  client.socket = control::FileDescriptor(
+      ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (client.socket.get() < 0) return;
   socklen_t length = sizeof(client.peer);
   if (::getsockopt(client.socket.get(), SOL_SOCKET, SO_PEERCRED, &client.peer, &length) != 0)
@@ -253,7 +255,7 @@ base::Result<std::unique_ptr<CommandServer>, std::string> CommandServer::start(
     const std::string& path, Commands commands) {
   auto listener = listen_at(path);
   if (!listener) return listener.error();
-  FileDescriptor wake(::eventfd(0, EFD_CLOEXEC));
+  control::FileDescriptor wake(::eventfd(0, EFD_CLOEXEC));
   if (wake.get() < 0) return failed(path, "cannot be served");
   auto loop =
       std::make_unique<Loop>(path, *std::move(listener), std::move(wake), std::move(commands));

@@ -11,8 +11,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "file_descriptor.hpp"
 #include "phalanx/base/secret.hpp"
+#include "phalanx/control/file_descriptor.hpp"
 
 namespace phalanx::mgmt {
 namespace {
@@ -38,7 +38,8 @@ std::string exposure_of(const struct stat& status) {
 
 base::Result<ConfigFile, ConfigProblem> read_config_file(const std::string& path) {
   // O_NONBLOCK: opening a FIFO must not wait for its writer; only regular files get further.
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const control::FileDescriptor file(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) return failed(path, "cannot be opened", errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return failed(path, "cannot be examined", errno);

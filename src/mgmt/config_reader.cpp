@@ -315,4 +315,11 @@ std::string range_text(std::uint64_t low, std::uint64_t high) {
   return std::to_string(low) + ".." + std::to_string(high);
 }
 
+bool known_version(Group& root) {
+  constexpr std::uint64_t kSchemaVersion = 1;
+  std::uint64_t version = 0;
+  if (!root.require("version", "version = 1;")) return true;
+  return root.number("version", kSchemaVersion, kSchemaVersion, version);
+}
+
 }  // namespace phalanx::mgmt

@@ -95,6 +95,9 @@ class Group {
   std::vector<std::string> bad_;
 };
 
+// Whether the file is of the schema that this version reads; reported if not.
+[[nodiscard]] bool known_version(Group& root);
+
 // Whole number as libconfig writes them: decimal or 0x, optional sign and L. Nothing when it is
 // none, or does not fit.
 enum class NumberFault : std::uint8_t { NotWhole, Negative, TooLarge };

@@ -5,7 +5,7 @@
   host 10.79.0.2 ---+                                    +--- UML peer 192.0.2.2
   10.80.N.1         |      node 1, 2, 3 ...              |    10.81.N.1  (N: the tunnel)
              [bridge priv] -- priv0  pub0 -- [bridge pub] ---+--- injector (replays what came in)
-                              sync0 -- [bridge sync]
+                              sync0 -- [bridge sync] -- witness ...
 
 All nodes share 10.79.0.1 and 192.0.2.1 and the MAC addresses that go with them. Tunnels are static
 SAs, one pair each, so that their buckets spread over all nodes.
@@ -15,6 +15,7 @@ import dataclasses
 import os
 import pathlib
 import secrets
+import subprocess
 
 import algorithms
 import config_writer
@@ -101,9 +102,7 @@ class Node:
             config.protect(f"tunnel{tunnel.index}", f"{tunnel.host_address}/32",
                            f"{tunnel.peer_address}/32", tunnel.to_peer, [tunnel.to_cluster])
         settings["cluster"] = {
-            "members": [{"name": f"n{i}", "id": i, "address": f"10.9.0.{i}"}
-                        for i in range(1, self.site.count + 1)],
-            "secret_file": str(self.site.secret_file),
+            "members": self.site.members, "secret_file": str(self.site.secret_file),
             "heartbeat_interval_ms": self.site.heartbeat_ms}
         return config
 
@@ -123,15 +122,61 @@ class Node:
         return self.daemon is not None and self.daemon.process.poll() is None
 
 
+class Witness:
+    """A member without ports: its namespace, configuration and process."""
+
+    def __init__(self, site, member_id):
+        self.id = member_id
+        self.name = f"w{member_id}"
+        self.namespace = site.lab.namespace(self.name)
+        site.plug(self.namespace, "sync0", "sync", f"sync-{self.name}")
+        self.namespace.ip("address", "add", f"10.9.0.{member_id}/24", "dev", "sync0")
+        self.folder = site.folder / self.name
+        self.folder.mkdir()
+        self.state_dir = self.folder / "state"
+        self.log_path = self.folder / "witness.log"
+        self.config_path = self.folder / "witness.conf"
+        self.config_path.write_text(config_writer.render({
+            "version": 1,
+            "node": {"id": member_id, "name": self.name, "state_dir": str(self.state_dir)},
+            "cluster": {"members": site.members, "secret_file": str(site.secret_file),
+                        "heartbeat_interval_ms": site.heartbeat_ms}}), encoding="ascii")
+        self.process = None
+
+    def start(self):
+        command = [daemon.program("phalanx-witness"), "--config", str(self.config_path)]
+        if not self.state_dir.exists():
+            command.append("--new-cluster")
+        # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(self.namespace.argv(*command), stdin=subprocess.DEVNULL,
+                                        stdout=self.log_path.open("ab"), stderr=subprocess.STDOUT)
+
+    def log(self):
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        """Its exit status."""
+        self.process.terminate()
+        return self.process.wait(5)
+
+
 class ClusterSite:
     """Everything in the drawing above. Nodes are made, not started."""
 
     # pylint: disable=too-many-instance-attributes
-    def __init__(self, lab, folder, count=3, tunnels=8, heartbeat_ms=100):
+    def __init__(self, lab, folder, count=3, tunnels=8, heartbeat_ms=100, witnesses=0):
         # pylint: disable=too-many-arguments,too-many-positional-arguments
         self.lab = lab
         self.folder = pathlib.Path(folder)
-        self.count = count
+        voters = count + witnesses
+        self.members = [{"name": f"n{i}" if i <= count else f"w{i}", "id": i,
+                         "address": f"10.9.0.{i}", "witness": i > count}
+                        for i in range(1, voters + 1)]
         self.heartbeat_ms = heartbeat_ms
         self.tunnels = make_tunnels(tunnels)
         self.secret_file = self.folder / "cluster.secret"
@@ -149,6 +194,7 @@ class ClusterSite:
         self.injector = lab.namespace("inject")
         self.plug(self.injector, "eth0", "pub", "pub-inject")
         self.nodes = {i: Node(self, i) for i in range(1, count + 1)}
+        self.witnesses = {i: Witness(self, i) for i in range(count + 1, voters + 1)}
         self.peer = uml.Peer(lab, self.switch, "uml0", peer_commands(self.tunnels), PEER_MAC)
         self.switch.ip("link", "set", "uml0", "master", "pub")
         self.host.batch([f"address add {PRIVATE_HOST}/24 dev eth0",
@@ -163,8 +209,8 @@ class ClusterSite:
         self.switch.ip("link", "set", port, "master", bridge)
 
     def start(self):
-        for node in self.nodes.values():
-            node.start()
+        for member in [*self.witnesses.values(), *self.nodes.values()]:
+            member.start()
         for node in self.nodes.values():
             node.daemon.wait_ready()
 
@@ -172,3 +218,5 @@ class ClusterSite:
         for node in self.nodes.values():
             if node.daemon is not None:
                 node.kill()
+        for witness in self.witnesses.values():
+            witness.kill()

@@ -101,8 +101,7 @@ class ClusterService final : public SequenceLeases {
   };
 
   ClusterService(const Setup& setup, const cluster::DiskState& disk, base::TimePoint now);
-  [[nodiscard]] cluster::Config core_config() const;
-  [[nodiscard]] ClusterDriver::Hooks driver_hooks();
+  [[nodiscard]] ClusterDriver::Hooks hooks();
   [[nodiscard]] ClusterLeases::Hooks lease_hooks();
   void on_event(const cluster::Event& event, base::TimePoint now);
   void on_admitted();

@@ -126,8 +126,8 @@ TEST(ClusterFrames, OfFewDatagramsWaitForAWhile) {
   for (std::uint32_t id = 0; id < 100; ++id) {
     EXPECT_EQ(in.read(frames_of(payload_of(4000), id)[0], kNow).kind, Kind::Incomplete);
   }
-  EXPECT_EQ(in.partial(), ClusterFrameReader::kMaxPartial);
-  const auto later = kNow + ClusterFrameReader::kPatience + std::chrono::milliseconds(1);
+  EXPECT_EQ(in.partial(), DatagramPieces::kMaxPartial);
+  const auto later = kNow + DatagramPieces::kPatience + std::chrono::milliseconds(1);
   EXPECT_EQ(in.read(frames_of(payload_of(4000), 200)[0], later).kind, Kind::Incomplete);
   EXPECT_EQ(in.partial(), 1U);
 }

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "file_descriptor.hpp"
+#include "phalanx/control/file_descriptor.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace phalanx::mgmt {
@@ -120,7 +120,7 @@ class Connection {
   }
 
  private:
-  FileDescriptor socket_;
+  control::FileDescriptor socket_;
   bool connected_ = false;
   std::string buffer_;
 };
@@ -223,7 +223,7 @@ TEST_F(CommandServerTest, TakesOverASocketThatNobodyServes) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
-    const FileDescriptor left(::socket(AF_UNIX, SOCK_STREAM, 0));
+    const control::FileDescriptor left(::socket(AF_UNIX, SOCK_STREAM, 0));
     ASSERT_EQ(::bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   }
   start();

@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "file_descriptor.hpp"
+#include "phalanx/control/file_descriptor.hpp"
 #include "phalanx/dpdk/eal.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -84,7 +84,7 @@ class TelemetryTest : public testing::Test {
 
   // The reply to one request, without the outer object that names it.
   static Json ask(const std::string& request) {
-    const FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const control::FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const auto path = directory_->path("dpdk/t/dpdk_telemetry.v2");

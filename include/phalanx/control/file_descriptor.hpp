@@ -6,13 +6,13 @@
 
 #include <utility>
 
-namespace phalanx::mgmt {
+namespace phalanx::control {
 
 // An open file, closed when it goes; -1: none.
 class FileDescriptor {
  public:
   FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
+  explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
   ~FileDescriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -24,10 +24,11 @@ class FileDescriptor {
     return *this;
   }
 
+  [[nodiscard]] bool ok() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int get() const noexcept { return fd_; }
 
  private:
   int fd_ = -1;
 };
 
-}  // namespace phalanx::mgmt
+}  // namespace phalanx::control

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "phalanx/base/result.hpp"
+#include "phalanx/cluster/node_config.hpp"
+#include "phalanx/control/cluster_config.hpp"
+#include "phalanx/control/cluster_driver.hpp"
+#include "phalanx/control/cluster_state.hpp"
+
+namespace phalanx::control {
+
+// What a member's core starts from, node or witness alike. Start-up thread.
+
+// `state`: with the boot of this start. weight: see cluster::Config.
+[[nodiscard]] cluster::Config core_config(const ClusterConfig& config, const StateStore& state,
+                                          std::uint32_t weight);
+
+struct ClusterBeginning {
+  bool new_state = false;    // the operator says: whatever was here is lost
+  bool new_cluster = false;  // and that no member has ever been started
+};
+// What the member's disk says of the cluster, or what stands for it at a first start.
+[[nodiscard]] base::Result<cluster::DiskState, std::string> begin_cluster(
+    const ClusterConfig& config, ClusterStateFile& file, const StateStore& state,
+    const ClusterBeginning& beginning);
+
+// The hooks that are the same for all: disk and random bytes. Both outlive the driver.
+[[nodiscard]] ClusterDriver::Hooks driver_hooks(ClusterStateFile& file);
+
+}  // namespace phalanx::control

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/control/cluster_start.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "phalanx/base/log.hpp"
+
+namespace phalanx::control {
+namespace {
+
+constexpr const char* kComponent = "cluster";
+constexpr std::uint32_t kFenceHalfHeartbeats = 5;
+constexpr std::int64_t kResendsPerHeartbeat = 5;
+
+}  // namespace
+
+cluster::Config core_config(const ClusterConfig& config, const StateStore& state,
+                            std::uint32_t weight) {
+  cluster::Config core;
+  core.id = state.identity().node;
+  core.weight = weight;
+  core.machine = state.identity().machine;
+  static_cast<void>(system_random(core.nonce));
+  core.heartbeat_interval = config.heartbeat_interval;
+  core.resend_after = config.heartbeat_interval / kResendsPerHeartbeat;
+  core.fence_after = config.heartbeat_interval * kFenceHalfHeartbeats / 2;
+  return core;
+}
+
+base::Result<cluster::DiskState, std::string> begin_cluster(const ClusterConfig& config,
+                                                            ClusterStateFile& file,
+                                                            const StateStore& state,
+                                                            const ClusterBeginning& beginning) {
+  cluster::DiskState disk;
+  std::optional<cluster::DiskState> stored;
+  if (!beginning.new_state && !beginning.new_cluster) {
+    auto loaded = file.load();
+    if (!loaded) return loaded.error().message;
+    stored = *std::move(loaded);
+  }
+  if (stored) {
+    disk = *std::move(stored);
+  } else {
+    disk.fresh = !beginning.new_cluster;
+    disk.voters.version = 1;
+    for (const auto& member : config.members) disk.voters.current.push_back(member.id);
+  }
+  // The boot of this start is on disk already; the core takes the next one above what it is given.
+  const auto boot = state.identity().boot.value();
+  disk.boot = base::BootCount(static_cast<std::uint16_t>(boot - 1));
+  return disk;
+}
+
+ClusterDriver::Hooks driver_hooks(ClusterStateFile& file) {
+  ClusterDriver::Hooks hooks;
+  hooks.persist = [&file](const cluster::DiskState& state) {
+    const auto done = file.store(state);
+    if (!done) base::log_error(kComponent, "state is not stored: " + to_string(done.error()));
+    return done.ok();
+  };
+  hooks.random = [](std::span<std::byte> bytes) { static_cast<void>(system_random(bytes)); };
+  return hooks;
+}
+
+}  // namespace phalanx::control
