@@ -82,8 +82,10 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
   if (auto done = parts.start_management(); !done) return done.error();
   if (auto dropped = control::drop_privileges(parts.config_.node.user); !dropped)
     return dropped.error();
-  base::log_info("phalanxd", "is ready workers=" + std::to_string(parts.dataplane_->num_workers()) +
-                                 " sas=" + std::to_string(parts.config_.sas.size()));
+  const auto sizes = "workers=" + std::to_string(parts.dataplane_->num_workers()) +
+                     " sas=" + std::to_string(parts.config_.sas.size());
+  base::log_info("phalanxd", "is ready " + sizes);
+  parts.supervisor_.ready(sizes);
   return gateway;
 }
 
@@ -249,6 +251,7 @@ Gateway::Status Gateway::start_workers() {
 bool Gateway::run(const std::atomic<bool>& stop) {
   while (!stop.load(std::memory_order_relaxed)) {
     if (loop_->poll() == 0) std::this_thread::sleep_for(kControlRest);
+    supervisor_.alive(clock_.now());
     if (cluster_ && !cluster_->fatal().empty()) return false;
   }
   hand_over();
@@ -267,6 +270,7 @@ void Gateway::hand_over() {
 
 bool Gateway::shutdown() {
   base::log_info("phalanxd", "stops");
+  supervisor_.stopping();
   // Or each client that waits for this thread would hold up the end by a second.
   loop_->end_calls();
   commands_.reset();

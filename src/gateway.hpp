@@ -14,6 +14,7 @@
 #include "phalanx/control/key_registry.hpp"
 #include "phalanx/control/lease_service.hpp"
 #include "phalanx/control/state_store.hpp"
+#include "phalanx/control/supervisor.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
 #include "phalanx/dpdk/eal.hpp"
 #include "phalanx/mgmt/command_server.hpp"
@@ -68,6 +69,7 @@ class Gateway {
 
   mgmt::Config config_;
   base::SteadyClock clock_;
+  control::Supervisor supervisor_;
   std::shared_ptr<control::StateDir> state_dir_;  // locked
   control::StateOptions state_options_;
   std::unique_ptr<control::StateStore> state_;

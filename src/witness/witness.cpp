@@ -35,6 +35,7 @@ base::Result<std::unique_ptr<Witness>, std::string> Witness::start(
   if (auto done = witness->open_cluster(beginning); !done) return done.error();
   if (auto done = control::drop_privileges(witness->config_.node.user); !done) return done.error();
   base::log_info(kComponent, "is ready");
+  witness->supervisor_.ready("votes");
   return witness;
 }
 
@@ -81,9 +82,11 @@ bool Witness::run(const std::atomic<bool>& stop) {
     const auto found = driver_->poll(clock_.now());
     if (driver_->stats().failed) end("the state directory refuses writes");
     if (over_) return false;
+    supervisor_.alive(clock_.now());
     if (found == 0) port_->wait(kLongestWait);
   }
   base::log_info(kComponent, "stops");
+  supervisor_.stopping();
   return true;
 }
 

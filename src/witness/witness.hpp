@@ -12,6 +12,7 @@
 #include "phalanx/control/cluster_driver.hpp"
 #include "phalanx/control/cluster_start.hpp"
 #include "phalanx/control/socket_port.hpp"
+#include "phalanx/control/supervisor.hpp"
 #include "phalanx/mgmt/witness_config.hpp"
 
 namespace phalanx {
@@ -37,6 +38,7 @@ class Witness {
 
   mgmt::WitnessConfig config_;
   base::SteadyClock clock_;
+  control::Supervisor supervisor_;
   control::ChannelCrypto crypto_;
   std::shared_ptr<control::StateDir> dir_;
   std::unique_ptr<control::StateStore> state_;
