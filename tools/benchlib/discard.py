@@ -40,6 +40,12 @@ def _measure(build_dir, hugepages, cpus, kind, place):
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 
+def cost(build_dir, hugepages, cpus, kind, place, repeat):
+    """ns of the best run."""
+    return min(_measure(build_dir, hugepages, cpus, kind, place)["ns_per_packet"]
+               for _ in range(repeat))
+
+
 def run(options, build_dir):
     """Prints the rows; how many cost more than they may."""
     cpus = common.two_cpus()
