@@ -16,6 +16,7 @@ to all nodes after each fault, and every number and IV that left is looked at.
 import argparse
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -100,10 +101,34 @@ def hostile_frames(frames, dice):
     yield "not IP", [frame[:12] + dice.randbytes(50) for frame in real]
 
 
+def key_strings(site):
+    """Every secret of the cluster: its own, and the keys of its SAs."""
+    strings = [bytes.fromhex(text) for text in
+               re.findall(r'= "([0-9a-f]+)"', site.secret_file.read_text(encoding="ascii"))]
+    for tunnel in site.tunnels:
+        strings += [sa.key for sa in (tunnel.to_peer, tunnel.to_cluster)]
+    return strings
+
+
+def shows_key(frames, keys):
+    """Any eight bytes of one in a row."""
+    parts = {key[at:at + 8] for key in keys for at in range(len(key) - 7)}
+    return any(part in frame for frame in frames for part in parts)
+
+
+def check_keys(site, frames, checks):
+    keys = key_strings(site)
+    planted = frames + [frames[0] + keys[-1][4:14]]
+    checks.add(f"no part of {len(keys)} keys in {len(frames)} frames of the cluster port",
+               "found" if shows_key(frames, keys) or len(keys) < 10 else None)
+    checks.add("the check finds a planted key", None if shows_key(planted, keys) else "not found")
+
+
 def attack(run):
     site, checks = run.site, run.checks
     dice = random.Random(4510)
     frames = cluster_frames(site)
+    check_keys(site, frames, checks)
     intruder = site.lab.namespace("intruder")
     site.plug(intruder, "eth0", "sync", "sync-intruder")
     link = probes.in_namespace(intruder.name, lambda: socket.socket(
@@ -184,7 +209,8 @@ def stop(run):
 
 
 def fenced(node):
-    return {row["reason"]: row["packets"] for row in counters.rows_of(node.daemon, "drops")}["fenced"]
+    rows = counters.rows_of(node.daemon, "drops")
+    return next(row["packets"] for row in rows if row["reason"] == "fenced")
 
 
 def cut(run):
