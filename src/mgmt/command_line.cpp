@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Phalanx Authors
+#include <algorithm>
 #include <exception>
 #include <nlohmann/json.hpp>
 
@@ -47,7 +48,13 @@ std::string answer(const Commands& commands, std::string_view line) {
   }
   auto arguments = arguments_of(request);
   if (!arguments) return failure(arguments.error());
-  const auto result = command->second(CommandArguments(*std::move(arguments)));
+  for (const auto& [argument, value] : *arguments) {
+    const auto& known = command->second.arguments;
+    if (std::find(known.begin(), known.end(), argument) == known.end()) {
+      return failure("command " + command->first + " takes no argument " + argument);
+    }
+  }
+  const auto result = command->second.run(CommandArguments(*std::move(arguments)));
   if (!result) return failure(result.error());
   Json reply = {{"ok", true}};
   for (const auto& [column, value] : *result) {

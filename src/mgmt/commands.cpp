@@ -111,27 +111,27 @@ base::Result<Row, std::string> drain(control::ControlLoop& loop, control::Cluste
 Commands make_commands(const Config& config, control::ControlLoop& loop,
                        control::ClusterService* cluster) {
   Commands commands;
-  commands.emplace("capture_start", [&config, &loop](const CommandArguments& arguments) {
-    return start_capture(config, loop, arguments);
-  });
-  commands.emplace("bucket_move", [&config, &loop](const CommandArguments& arguments) {
-    return move_bucket(config, loop, arguments);
-  });
-  commands.emplace("capture_stop",
-                   [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
-                     return row_of(loop.capture().stop());
-                   });
-  commands.emplace("capture_status",
-                   [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
-                     return row_of(loop.capture().status());
-                   });
+  commands["capture_start"] = {{"port", "sa", "drop", "file", "snaplen", "max_packets"},
+                               [&config, &loop](const CommandArguments& arguments) {
+                                 return start_capture(config, loop, arguments);
+                               }};
+  commands["bucket_move"] = {{"bucket", "worker"},
+                             [&config, &loop](const CommandArguments& arguments) {
+                               return move_bucket(config, loop, arguments);
+                             }};
+  commands["capture_stop"] = {{},
+                              [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
+                                return row_of(loop.capture().stop());
+                              }};
+  commands["capture_status"] = {{},
+                                [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
+                                  return row_of(loop.capture().status());
+                                }};
   if (cluster == nullptr) return commands;
-  commands.emplace("cluster_drain", [&loop, cluster](const CommandArguments&) {
-    return drain(loop, *cluster, true);
-  });
-  commands.emplace("cluster_undrain", [&loop, cluster](const CommandArguments&) {
-    return drain(loop, *cluster, false);
-  });
+  commands["cluster_drain"] = {
+      {}, [&loop, cluster](const CommandArguments&) { return drain(loop, *cluster, true); }};
+  commands["cluster_undrain"] = {
+      {}, [&loop, cluster](const CommandArguments&) { return drain(loop, *cluster, false); }};
   return commands;
 }
 

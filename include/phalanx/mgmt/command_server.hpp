@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "phalanx/base/result.hpp"
 #include "phalanx/mgmt/view.hpp"
@@ -32,7 +33,11 @@ class CommandArguments {
 // What a command does: the row becomes the reply, the text its error. Runs on the server's thread,
 // one command at a time; may wait for other threads, but not for ever.
 using CommandHandler = std::function<base::Result<Row, std::string>(const CommandArguments&)>;
-using Commands = std::map<std::string, CommandHandler, std::less<>>;
+struct Command {
+  std::vector<std::string> arguments;  // names that it takes; others are refused
+  CommandHandler run;
+};
+using Commands = std::map<std::string, Command, std::less<>>;
 
 // Serves commands on a unix stream socket that only its owner and root can open:
 //   {"command": "NAME", "argument": "text", "other": 5}   one line each way

@@ -23,16 +23,17 @@ using testing::HasSubstr;
 
 Commands sample_commands() {
   Commands commands;
-  commands["echo"] = [](const CommandArguments& arguments) -> base::Result<Row, std::string> {
-    return Row{{"text", arguments.text("text").value_or("none")},
-               {"number", arguments.number("number").value_or(0)}};
-  };
-  commands["fail"] = [](const CommandArguments&) -> base::Result<Row, std::string> {
-    return std::string("no such port");
-  };
-  commands["throw"] = [](const CommandArguments&) -> base::Result<Row, std::string> {
-    throw std::runtime_error("never shown");
-  };
+  commands["echo"] = {{"text", "number"},
+                      [](const CommandArguments& arguments) -> base::Result<Row, std::string> {
+                        return Row{{"text", arguments.text("text").value_or("none")},
+                                   {"number", arguments.number("number").value_or(0)}};
+                      }};
+  commands["fail"] = {{}, [](const CommandArguments&) -> base::Result<Row, std::string> {
+                        return std::string("no such port");
+                      }};
+  commands["throw"] = {{}, [](const CommandArguments&) -> base::Result<Row, std::string> {
+                         throw std::runtime_error("never shown");
+                       }};
   return commands;
 }
 
@@ -52,6 +53,8 @@ TEST(AnswerCommand, AnswersEveryLine) {
       {R"({"command":"echo","text":"ü"})", R"({"ok":true,"text":"\u00fc","number":0})"},
       {R"({"command":"fail"})", R"({"ok":false,"error":"no such port"})"},
       {R"({"command":"throw"})", R"({"ok":false,"error":"the command failed"})"},
+      {R"({"command":"fail","text":"x"})",
+       R"({"ok":false,"error":"command fail takes no argument text"})"},
       {R"({"command":"nosuch"})", R"({"ok":false,"error":"command nosuch is unknown"})"},
       {R"({"command":5})", R"({"ok":false,"error":"there is no command"})"},
       {R"({})", R"({"ok":false,"error":"there is no command"})"},
