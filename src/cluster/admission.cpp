@@ -13,10 +13,14 @@ void Admission::on(const Header& from, const Hello& hello) {
   if (core_.disk.fresh) return;
   const auto node = from.sender.node;
   auto& known = core_.disk.boots[node];
-  HelloReply reply{HelloStatus::Known, hello.boot, known.boot, hello.nonce};
+  HelloReply reply{HelloStatus::Known, hello.boot, known.boot, hello.nonce, {}, {}};
+  const bool member = core_.levelled && core_.memory.newest.version != Version{};
+  reply.voters_at = member ? core_.memory.newest.version : core_.disk.voters_at;
+  reply.voters = member ? core_.memory.newest.voters : core_.disk.voters;
   if (hello.boot != base::BootCount{}) {
     // Of a boot that others told us about we do not know the machine: they do.
-    const bool same_machine = known.machine == MachineId{} || known.machine == hello.machine;
+    const bool same_machine = known.machine == MachineId{} || known.machine == hello.machine ||
+                              reply.voters.has_left(node);
     const bool newer = hello.boot > known.boot;
     const bool same = hello.boot == known.boot &&
                       (known.nonce == hello.nonce || planted(Bug::EqualBootOtherNonce));
@@ -44,6 +48,8 @@ bool Admission::on(const Header& from, const HelloReply& reply) {
   if (core_.admitted || reply.nonce != core_.config.nonce) return false;
   const auto asked = registering_ ? core_.disk.boot : base::BootCount{};
   if (reply.asked != asked) return false;
+  // The voters have changed since: those of now must know us.
+  if (core_.learn_voters(reply.voters_at, reply.voters)) answers_.clear();
   highest_ = std::max(highest_, reply.highest_boot);
   if (reply.status == HelloStatus::Refused) {
     core_.emit(EventKind::BootRefused);
@@ -85,7 +91,12 @@ void Admission::tick() {
   }
   asked_at_ = core_.now;
   const auto boot = registering_ ? core_.disk.boot : base::BootCount{};
-  core_.send_all(core_.peers(), Hello{boot, core_.config.nonce, core_.config.machine});
+  auto asked = core_.peers();
+  for (const auto node : core_.config.seeds) {
+    const bool known = std::find(asked.begin(), asked.end(), node) != asked.end();
+    if (!known && node != core_.self.node) asked.push_back(node);
+  }
+  core_.send_all(asked, Hello{boot, core_.config.nonce, core_.config.machine});
   // A cluster of one asks nobody.
   if (answers_.empty() && agreed() && !registering_) choose_boot();
 }

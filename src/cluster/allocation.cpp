@@ -146,6 +146,31 @@ bool VoterSet::contains(base::NodeId node) const noexcept {
   return has(current, node) || has(next, node);
 }
 
+bool VoterSet::has_left(base::NodeId node) const noexcept {
+  return has(left, node);
+}
+
+bool VoterSet::is_blocking(std::span<const base::NodeId> nodes) const noexcept {
+  const auto blocks = [&](const std::vector<base::NodeId>& set) {
+    std::vector<base::NodeId> others;
+    for (const auto node : set) {
+      if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) others.push_back(node);
+    }
+    return !majority(set, others);
+  };
+  return blocks(current) && (next.empty() || blocks(next));
+}
+
+bool VoterSet::may_withdraw(std::span<const base::NodeId> agreeing) const noexcept {
+  return changing() && !decided && majority(current, agreeing);
+}
+
+VoterSet VoterSet::withdrawn() const {
+  auto set = *this;
+  set.next.clear();
+  return set;
+}
+
 bool VoterSet::is_quorum(std::span<const base::NodeId> agreeing) const noexcept {
   return majority(current, agreeing) && (next.empty() || majority(next, agreeing));
 }
@@ -156,6 +181,31 @@ std::vector<base::NodeId> VoterSet::all() const {
     if (!has(all, node)) all.push_back(node);
   }
   return all;
+}
+
+std::vector<base::NodeId> wanted_voters(const VoterSet& voters,
+                                        std::span<const base::NodeId> leaving,
+                                        std::span<const base::NodeId> ready) {
+  const auto is_in = [](std::span<const base::NodeId> list, base::NodeId node) {
+    return std::find(list.begin(), list.end(), node) != list.end();
+  };
+  std::vector<base::NodeId> wanted;
+  for (const auto node : voters.current) {
+    if (!is_in(leaving, node)) wanted.push_back(node);
+  }
+  const bool leaves = wanted.size() != voters.current.size();
+  if (wanted.empty()) return voters.current;  // somebody has to stay
+  const auto kept = wanted.size();
+  for (const auto node : ready) {
+    if (!is_in(wanted, node) && !is_in(leaving, node)) wanted.push_back(node);
+  }
+  const bool odd = wanted.size() % 2 == 1 || wanted.size() == 2;
+  // The last to come waits; without learners the last of those who stay becomes one.
+  if (!odd && (wanted.size() > kept || leaves)) wanted.pop_back();
+  std::sort(wanted.begin(), wanted.end());
+  auto current = voters.current;
+  std::sort(current.begin(), current.end());
+  return wanted == current ? voters.current : wanted;
 }
 
 void apply_owners(OwnerTable& table, const AllocationStep& step) noexcept {

@@ -26,6 +26,14 @@ void Contacts::forgive_all(base::TimePoint now) {
   }
 }
 
+void Contacts::forget_states() {
+  for (auto& [node, contact] : contacts_) {
+    contact.levelled = contact.froze_us = false;
+    contact.acknowledged = {};
+    contact.last = Heartbeat{};
+  }
+}
+
 const Contact* Contacts::find(base::NodeId node) const noexcept {
   const auto found = contacts_.find(node);
   return found == contacts_.end() ? nullptr : &found->second;

@@ -68,18 +68,47 @@ void Core::learn_boot(base::NodeId node, base::BootCount boot) {
   if (boot > known) known = boot;
 }
 
-bool Agreement::is_quorum(const Core& core) const {
+void Core::keep_voters() {
+  const auto& newest = memory.newest;
+  if (!levelled || newest.voters == disk.voters) return;
+  disk.voters = newest.voters;
+  disk.voters_at = newest.version;
+  for (const auto& [node, boot] : boots) {
+    auto& known = disk.boots[node];
+    if (boot > known.boot) known.boot = boot;
+  }
+  persist();
+  emit(EventKind::VotersChanged);
+}
+
+bool Core::learn_voters(const Version& at, const VoterSet& voters) {
+  if (levelled || at <= disk.voters_at || voters.current.empty()) return false;
+  disk.voters = voters;
+  disk.voters_at = at;
+  persist();
+  return true;
+}
+
+std::vector<base::NodeId> Agreement::nodes(const Core& core) const {
   std::vector<base::NodeId> agreeing;
-  std::size_t answers = 0;
   for (const auto& [voter, times] : voters_) {
-    answers += static_cast<std::size_t>(times);
     const bool counted = voter == core.self || core.counts(voter);
     if (counted || planted(Bug::RestartedVoterKeepsCounting)) agreeing.push_back(voter.node);
   }
-  if (planted(Bug::DuplicateAcknowledgementCounted) && answers * 2 > core.voters().current.size()) {
-    return true;
+  return agreeing;
+}
+
+bool Agreement::is_quorum(const Core& core) const {
+  if (planted(Bug::DuplicateAcknowledgementCounted)) {
+    std::size_t answers = 0;
+    for (const auto& [voter, times] : voters_) answers += static_cast<std::size_t>(times);
+    if (answers * 2 > core.voters().current.size()) return true;
   }
-  return core.voters().is_quorum(agreeing);
+  return core.voters().is_quorum(nodes(core));
+}
+
+bool Agreement::may_withdraw(const Core& core) const {
+  return core.voters().may_withdraw(nodes(core));
 }
 
 }  // namespace phalanx::cluster

@@ -20,12 +20,15 @@ struct Core {
   Config config;
   DiskState disk;
   VoterId self;
-  bool admitted = false;       // our boot is stored by a quorum
-  bool levelled = false;       // we count as a voter
-  bool complete = false;       // our table is whole: we may own buckets
-  bool stopped = false;        // superseded or refused
-  bool heartbeat_due = false;  // something changed that everybody should hear at once
-  StreamId stream;             // the one we write
+  bool admitted = false;  // our boot is stored by a quorum
+  bool levelled = false;  // we count as a voter
+  bool complete = false;  // our table is whole: we may own buckets
+  bool stopped = false;   // superseded or refused
+  Wish wish;
+  std::uint64_t confirmed = 0;  // voter set among which all that we count as agreed is agreed
+  bool table_moved = false;     // since the master last looked
+  bool heartbeat_due = false;   // something changed that everybody should hear at once
+  StreamId stream;              // the one we write
   std::optional<VoterId> master;
   base::TimePoint master_heard{};
   base::TimePoint shy_until{};  // others had better be master
@@ -37,7 +40,7 @@ struct Core {
   std::map<base::NodeId, base::BootCount> boots;  // the boot of each node that we count
 
   [[nodiscard]] const VoterSet& voters() const noexcept {
-    return memory.newest.version == Version{} ? disk.voters : memory.newest.voters;
+    return memory.newest.version == Version{} ? disk.voters : memory.latest().voters;
   }
   [[nodiscard]] bool is_master() const noexcept { return master == self; }
   [[nodiscard]] bool alive(base::NodeId node) const {
@@ -46,6 +49,10 @@ struct Core {
   [[nodiscard]] bool counts(const VoterId& voter) const noexcept {
     const auto found = boots.find(voter.node);
     return found != boots.end() && found->second == voter.boot;
+  }
+  // Answers of voters that know a later voter set than we do make no quorum of ours.
+  [[nodiscard]] bool compatible(const Header& from) const noexcept {
+    return from.voters_version <= voters().version;
   }
   // Everybody we talk to: voters of the disk and of the allocation, and whoever spoke to us.
   [[nodiscard]] std::vector<base::NodeId> peers() const;
@@ -56,6 +63,11 @@ struct Core {
   void emit(const Event& event);
   void emit(EventKind kind) { emit(Event(kind)); }
   void persist();
+  // Takes the voters of the newest allocation to disk, and the boots that we know with them: before
+  // the allocation is acknowledged.
+  void keep_voters();
+  // Without memory: somebody knows a later voter set. True: we took it over.
+  bool learn_voters(const Version& at, const VoterSet& voters);
   // A new boot of `node` proves the old one dead: from now on only the new one counts.
   void learn_boot(base::NodeId node, base::BootCount boot);
 };
@@ -66,8 +78,10 @@ class Agreement {
   void add(const VoterId& voter) { voters_[voter] += 1; }
   void clear() noexcept { voters_.clear(); }
   [[nodiscard]] bool is_quorum(const Core& core) const;
+  [[nodiscard]] bool may_withdraw(const Core& core) const;
 
  private:
+  [[nodiscard]] std::vector<base::NodeId> nodes(const Core& core) const;
   std::map<VoterId, int> voters_;  // and how often it said so
 };
 

@@ -71,17 +71,28 @@ void Elector::ask(bool pre) {
 bool Elector::on(const Header& from, const VoteReply& reply) {
   if (phase_ == Phase::Idle || reply.term != term_ || reply.candidate != core_.self) return false;
   if (reply.pre != (phase_ == Phase::Asking) || !reply.granted || !from.levelled) return false;
-  agreement_.add(from.sender);
   if (!reply.pre) {
     if (!planted(Bug::BuildOnCommittedOnly)) core_.memory.store(reply.newest);
+    core_.keep_voters();
     core_.memory.committed = std::max(core_.memory.committed, reply.committed);
     frozen_.insert(frozen_.end(), reply.frozen.begin(), reply.frozen.end());
   }
+  if (!reply.pre && !core_.compatible(from)) return false;
+  agreement_.add(from.sender);
   return advance();
 }
 
+// The new voters of an open change get some time to answer; then the old ones go without them.
+bool Elector::elected() {
+  withdraws_ = false;
+  if (agreement_.is_quorum(core_)) return true;
+  if (core_.now - asked_at_ < core_.config.heartbeat_interval / 2) return false;
+  withdraws_ = agreement_.may_withdraw(core_);
+  return withdraws_;
+}
+
 bool Elector::advance() {
-  if (!agreement_.is_quorum(core_)) return false;
+  if (!elected()) return false;
   if (phase_ == Phase::Asking) {
     ask(false);
     return advance();
@@ -103,7 +114,7 @@ bool Elector::tick() {
   if (lonely_since_ == base::TimePoint{}) lonely_since_ = core_.now;
   if (core_.now - lonely_since_ < patience()) return false;
   const auto retry = core_.config.heartbeat_interval + patience();
-  if (phase_ != Phase::Idle && core_.now - asked_at_ < retry) return false;
+  if (phase_ != Phase::Idle && core_.now - asked_at_ < retry) return advance();
   ask(true);
   return advance();
 }

@@ -23,6 +23,8 @@ class Elector {
   // True when we are the whole electorate and became master.
   [[nodiscard]] bool tick();
   void stop() noexcept { phase_ = Phase::Idle; }
+  // Only the old voters of an open change elected us: to withdraw it, before anything else.
+  [[nodiscard]] bool withdraws() const noexcept { return withdraws_; }
   // Streams that the voters who elected us had frozen.
   [[nodiscard]] const std::vector<StreamId>& frozen() const noexcept { return frozen_; }
 
@@ -33,12 +35,14 @@ class Elector {
   [[nodiscard]] base::Duration patience() const;
   void ask(bool pre);
   [[nodiscard]] bool advance();
+  [[nodiscard]] bool elected();
 
   Core& core_;
   Phase phase_ = Phase::Idle;
   base::Term term_;  // asked for
   Agreement agreement_;
   std::vector<StreamId> frozen_;
+  bool withdraws_ = false;
   base::TimePoint asked_at_{};
   base::TimePoint lonely_since_{};
 };

@@ -46,12 +46,16 @@ void Leveller::on(const Header& from, const LevelRequest& request) {
     for (const auto& [id, log] : core_.memory.streams) {
       reply.streams.push_back({id, log.held(), log.applied(), log.frozen()});
     }
+  } else {
+    reply.newest.version = core_.disk.voters_at;
+    reply.newest.voters = core_.disk.voters;
   }
   core_.send(from.sender.node, std::move(reply));
 }
 
 void Leveller::on(const Header& from, const LevelReply& reply) {
   if (reply.attempt != attempt_ || phase_ != Phase::Asking) return;
+  if (core_.learn_voters(reply.newest.version, reply.newest.voters)) memoryless_.clear();
   if (!from.levelled) {
     // Who lost its disk may have forgotten a generation that still runs.
     if (reply.durable) memoryless_[from.sender.node] = {from.sender, core_.now};
@@ -68,6 +72,7 @@ void Leveller::restart() {
   ++attempt_;
   answers_.clear();
   targets_.clear();
+  if (whole_) voter_.caught_up();
   asked_at_ = {};
   if (whole_) core_.memory = Memory{};
 }
@@ -78,12 +83,16 @@ void Leveller::ask() {
     return;
   }
   asked_at_ = core_.now;
-  auto voters = core_.disk.voters.all();
-  for (const auto node : core_.voters().all()) {
-    if (std::find(voters.begin(), voters.end(), node) == voters.end()) voters.push_back(node);
-  }
-  std::erase(voters, core_.self.node);
-  core_.send_all(voters, LevelRequest{attempt_});
+  auto asked = core_.disk.voters.all();
+  const auto add = [&](const std::vector<base::NodeId>& nodes) {
+    for (const auto node : nodes) {
+      if (std::find(asked.begin(), asked.end(), node) == asked.end()) asked.push_back(node);
+    }
+  };
+  add(core_.voters().all());
+  add(core_.config.seeds);
+  std::erase(asked, core_.self.node);
+  core_.send_all(asked, LevelRequest{attempt_});
 }
 
 // Enough answers? Then take over everything they know, and choose whom to copy the table from.
@@ -103,7 +112,8 @@ void Leveller::adopt() {
     if (counted && answer.reply.newest.version > newest.version) newest = answer.reply.newest;
   }
   if (planted(Bug::LevelledCountingItself)) agreeing.push_back(core_.self.node);
-  if (whole_ && !newest.voters.is_quorum(agreeing)) return;
+  // Not a quorum: all that matters is that none can have been formed without them.
+  if (whole_ && !newest.voters.is_blocking(agreeing)) return;
   if (!best->second.reply.complete) return;
   if (!whole_ && best->second.reply.applied < core_.memory.latest().settled_version) return;
   source_ = best->second;
@@ -282,6 +292,7 @@ void Leveller::become_voter() {
   core_.disk.fresh = false;
   core_.disk.generation = core_.memory.generation;
   core_.disk.voters = core_.voters();
+  core_.disk.voters_at = core_.memory.newest.version;
   for (const auto& [node, boot] : core_.boots) {
     auto& known = core_.disk.boots[node];
     if (boot > known.boot) known.boot = boot;
@@ -294,7 +305,9 @@ void Leveller::become_voter() {
 }
 
 void Leveller::copy() {
-  if (core_.now - progress_at_ > core_.config.heartbeat_interval * kPatience) {
+  // What is gone at its holder is in its table by now: copy that.
+  const bool gone = whole_ && voter_.gap();
+  if (gone || core_.now - progress_at_ > core_.config.heartbeat_interval * kPatience) {
     restart();
     return;
   }
@@ -346,19 +359,21 @@ bool Leveller::tick() {
 // -----------------------------------------------------------------------------------
 
 bool Leveller::try_cold_start() {
-  if (core_.disk.fresh) return false;
+  const auto& voters = core_.disk.voters;
+  if (core_.disk.fresh || !voters.contains(core_.self.node)) return false;
   if (waiting_since_ == base::TimePoint{}) waiting_since_ = core_.now;
   const auto pause = core_.config.heartbeat_interval * kPatience;
   if (core_.now - waiting_since_ < pause) return false;
   std::vector<base::NodeId> without;
   for (const auto& [node, seen] : memoryless_) {
     if (core_.now - seen.second > pause / 2 || !core_.counts(seen.first)) continue;
+    if (!voters.contains(node)) continue;
     // The lowest of them asks; the others wait for it.
     if (node < core_.self.node) return false;
     without.push_back(node);
   }
   without.push_back(core_.self.node);
-  if (!core_.disk.voters.is_quorum(without)) return false;
+  if (!voters.is_quorum(without) && !voters.may_withdraw(without)) return false;
   waiting_since_ = core_.now;
   core_.disk.generation = base::Generation(core_.disk.generation.value() + 1);
   core_.persist();
@@ -368,7 +383,7 @@ bool Leveller::try_cold_start() {
   cold_asking_ = true;
   cold_votes_.clear();
   cold_votes_.add(core_.self);
-  core_.send_all(core_.other_voters(), ColdRequest{cold_generation_});
+  core_.send_all(core_.other_voters(), ColdRequest{cold_generation_, core_.disk.voters_at});
   return start_generation();
 }
 
@@ -377,7 +392,8 @@ void Leveller::on(const Header& from, const ColdRequest& request) {
   ColdReply reply;
   reply.generation = core_.disk.generation;
   reply.term = core_.disk.term;
-  if (request.generation > core_.disk.generation && !core_.disk.fresh) {
+  const bool same_voters = request.voters_at >= core_.disk.voters_at;
+  if (request.generation > core_.disk.generation && same_voters && !core_.disk.fresh) {
     core_.disk.generation = request.generation;
     core_.persist();
     cold_candidate_ = from.sender;
@@ -403,15 +419,22 @@ bool Leveller::on(const Header& from, const ColdReply& reply) {
 }
 
 bool Leveller::start_generation() {
-  if (!cold_votes_.is_quorum(core_)) return false;
+  if (!cold_votes_.is_quorum(core_) && !cold_votes_.may_withdraw(core_)) return false;
   cold_asking_ = false;
   core_.memory = Memory{};
+  core_.contacts.forget_states();  // those of an older generation
   core_.memory.generation = cold_generation_;
   core_.memory.term = base::Term(cold_term_.value() + 1);
   core_.memory.voted_for = core_.self;
   core_.disk.term = core_.memory.term;
   core_.memory.newest.version = {cold_generation_, core_.memory.term, base::Epoch(0)};
   core_.memory.newest.voters = core_.disk.voters;
+  auto& voters = core_.memory.newest.voters;
+  // A change that was decided is over, one that was not never was.
+  if (voters.decided) voters.current = voters.next;
+  voters.next.clear();
+  voters.decided = false;
+  voters.version = 0;
   become_voter();
   core_.master = core_.self;
   core_.master_heard = core_.now;
@@ -425,6 +448,7 @@ bool Leveller::join_generation(const Header& from, const Propose& proposal) {
   if (from.generation != core_.disk.generation || !from.levelled) return false;
   if (proposal.allocation.version.generation != from.generation) return false;
   core_.memory = Memory{};
+  core_.contacts.forget_states();
   core_.memory.generation = from.generation;
   core_.memory.raise_term(from.term);
   core_.memory.newest.version = {from.generation, base::Term(0), base::Epoch(0)};

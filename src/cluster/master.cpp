@@ -20,7 +20,7 @@ constexpr int kShyFor = 30;
 
 }  // namespace
 
-void Master::begin(const std::vector<StreamId>& frozen) {
+void Master::begin(const std::vector<StreamId>& frozen, bool withdraw) {
   penalties_.clear();
   own_progressed_ = settled_at_ = begun_at_ = core_.now;
   freezing_.clear();
@@ -29,7 +29,11 @@ void Master::begin(const std::vector<StreamId>& frozen) {
     if (stream != core_.stream) voter_.freeze(stream);
   }
   voter_.advance();
-  propose(core_.memory.latest());
+  if (withdraw) {
+    withdraw_change();
+  } else {
+    propose(core_.memory.latest());
+  }
 }
 
 void Master::propose(Allocation allocation) {
@@ -39,6 +43,7 @@ void Master::propose(Allocation allocation) {
   if (allocation.steps.size() > core_.config.max_steps) settled = core_.memory.table.applied();
   allocation.settle(settled);
   core_.memory.store(allocation);
+  core_.keep_voters();
   agreement_.clear();
   proposed_at_ = {};
   send_proposal();
@@ -84,6 +89,7 @@ void Master::check_committed() {
   if (core_.memory.accept() || !core_.memory.pending) agreement_.add(core_.self);
   if (!agreement_.is_quorum(core_)) return;
   core_.memory.committed = version;
+  core_.table_moved = true;  // what was closed meanwhile waits for the next proposal
   freezing_.clear();
   voter_.advance();
   core_.heartbeat_due = true;
@@ -130,27 +136,29 @@ void Master::penalise(const StreamId& stream) {
   penalty.until = core_.now + penalty.last;
 }
 
-std::uint32_t Master::weight_of(base::NodeId node, std::uint32_t weight) const {
-  const auto found = penalties_.find(node);
-  return found != penalties_.end() && core_.now < found->second.until ? 0 : weight;
+std::uint32_t Master::weight_of(const StreamId& stream, std::uint32_t weight) const {
+  const auto found = penalties_.find(stream.node);
+  const bool sick = found != penalties_.end() && found->second.boot == stream.boot &&
+                    core_.now < found->second.until;
+  return sick ? 0 : weight;
 }
 
 std::vector<Candidate> Master::candidates() const {
   std::vector<Candidate> out;
-  std::vector<std::uint32_t> wanted;  // weights, penalties forgiven
-  if (core_.complete && is_live(core_.stream)) {
-    out.push_back({core_.stream, weight_of(core_.self.node, core_.config.weight)});
-    wanted.push_back(core_.config.weight);
-  }
+  std::vector<std::uint32_t> wanted;  // weights, penalties and wishes to leave forgiven
+  const auto add = [&](const StreamId& stream, std::uint32_t weight) {
+    if (core_.voters().has_left(stream.node)) return;
+    const auto given = wants_to_leave(stream.node) ? 0 : weight_of(stream, weight);
+    out.push_back({stream, given});
+    wanted.push_back(weight);
+  };
+  if (core_.complete && is_live(core_.stream)) add(core_.stream, core_.config.weight);
   for (const auto node : core_.peers()) {
     const auto* contact = core_.contacts.find(node);
     if (contact == nullptr || !contact->levelled || !contact->last.complete) continue;
-    if (is_live(contact->last.stream)) {
-      out.push_back({contact->last.stream, weight_of(node, contact->last.weight)});
-      wanted.push_back(contact->last.weight);
-    }
+    if (is_live(contact->last.stream)) add(contact->last.stream, contact->last.weight);
   }
-  // When everybody is sick, somebody has to work.
+  // When everybody is sick or wants to leave, somebody has to work.
   if (std::all_of(out.begin(), out.end(), [](const auto& each) { return each.weight == 0; })) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i].weight = wanted[i];
   }
@@ -179,14 +187,14 @@ void Master::ask_freeze(const StreamId& stream, Freezing& freezing) {
   }
 }
 
-void Master::freeze_dead(const OwnerTable& owners) {
+void Master::look_at_owners(const OwnerTable& owners, bool freeze) {
   living_.clear();
   for (const auto& owner : owners) {
     // Owners come in runs: few different ones, each looked at once.
     const auto [at, fresh] = living_.try_emplace(owner.stream);
     if (!fresh) continue;
     at->second = is_live(owner.stream);
-    if (owner.stream != kNoStream && !at->second) {
+    if (freeze && owner.stream != kNoStream && !at->second) {
       ask_freeze(owner.stream, freezing_[owner.stream]);
     }
   }
@@ -256,9 +264,9 @@ Master::Homeless Master::find_homeless(OwnerTable& owners) {
   return found;
 }
 
-void Master::reassign() {
+void Master::reassign(bool freeze) {
   auto owners = core_.memory.newest.owners();
-  freeze_dead(owners);
+  look_at_owners(owners, freeze);
   const auto homeless = find_homeless(owners);
   const auto all = candidates();
   AllocationStep step;
@@ -266,13 +274,17 @@ void Master::reassign() {
   std::erase_if(step.moves,
                 [&](const BucketMove& move) { return homeless.pinned.test(move.bucket.value()); });
   for (auto& move : step.moves) {
-    // A closed bucket goes where it was promised, if that node is still there.
+    // A closed bucket goes where it was promised, drained or not: its packets are held there.
     const auto order = orders_.find(move.bucket);
-    if (order != orders_.end() && is_live(order->second.move.to)) move.to = order->second.move.to;
+    const bool wanted = order != orders_.end() &&
+                        std::any_of(all.begin(), all.end(), [&](const Candidate& candidate) {
+                          return candidate.stream == order->second.move.to;
+                        });
+    if (wanted) move.to = order->second.move.to;
     orders_.erase(move.bucket);
   }
   if (step.moves.empty()) {
-    if (homeless.all_live) order_moves(owners, all);
+    if (homeless.all_live && !change_voters()) order_moves(owners, all);
     return;
   }
   for (const auto& [stream, base] : homeless.bases) step.bases.push_back(base);
@@ -304,14 +316,24 @@ void Master::order_moves(const OwnerTable& owners, const std::vector<Candidate>&
     // Closed already, and waiting for somebody to take it.
     if (owner == kNoStream || core_.now - order.sent_at < core_.config.resend_after) continue;
     order.sent_at = core_.now;
-    const MoveOrder message{core_.memory.committed, {order.move}};
-    core_.send(owner.node, message);
-    core_.send(order.move.to.node, message);
+    // To the new owner, who holds the packets before it tells the old one.
+    core_.send(order.move.to.node, MoveOrder{core_.memory.committed, {order.move}});
   }
+}
+
+// A closed bucket is served by nobody: it does not wait for the next look.
+void Master::on_table_moved() {
+  if (!core_.is_master() || core_.memory.committed != core_.memory.latest().version) return;
+  const bool closed = std::any_of(orders_.begin(), orders_.end(), [&](const auto& each) {
+    return core_.memory.table.bucket(each.first).closed;
+  });
+  // Nobody is frozen here: acknowledgements of the same call may still be on their way out.
+  if (closed && !core_.memory.pending && !core_.memory.table_lags()) reassign(false);
 }
 
 void Master::tick() {
   if (!core_.is_master() || !core_.levelled) return;
+  if (new_voters_silent()) withdraw_change();
   const auto contact = core_.contacts.quorum_contact(core_.voters(), core_.self.node, core_.now);
   if (core_.now - contact > core_.config.suspect_after() &&
       core_.now - core_.master_heard > core_.config.suspect_after()) {
@@ -332,9 +354,14 @@ void Master::tick() {
     return;
   }
   settled_at_ = core_.now;
+  if (!core_.voters().contains(core_.self.node)) {
+    core_.master.reset();  // we have left: the others elect somebody
+    core_.heartbeat_due = true;
+    return;
+  }
   if (!core_.memory.pending && !core_.memory.table_lags()) {
     looked_at_ = core_.now;
-    reassign();
+    reassign(true);
   }
 }
 

@@ -23,11 +23,13 @@ class Master {
  public:
   Master(Core& core, Voter& voter) noexcept : core_(core), voter_(voter) {}
 
-  // Elected: proposes what is newest again under our term, so that it commits or is superseded.
-  void begin(const std::vector<StreamId>& frozen);
+  // Elected: proposes what is newest again under our term, so that it commits or is superseded;
+  // with `withdraw`, without the change of voters that is open in it.
+  void begin(const std::vector<StreamId>& frozen, bool withdraw);
   void on(const Header& from, const ProposeAck& ack);
   void on(const Header& from, const FreezeReport& report);
   void tick();
+  void on_table_moved();
   void set_load(base::BucketIndex bucket, std::uint32_t load) noexcept {
     load_[bucket.value()] = load;
   }
@@ -65,14 +67,22 @@ class Master {
   void check_committed();
   void watch_own_stream();
   void penalise(const StreamId& stream);
-  [[nodiscard]] std::uint32_t weight_of(base::NodeId node, std::uint32_t weight) const;
+  [[nodiscard]] std::uint32_t weight_of(const StreamId& stream, std::uint32_t weight) const;
   [[nodiscard]] bool is_live(const StreamId& stream) const;
   [[nodiscard]] std::vector<Candidate> candidates() const;
-  void freeze_dead(const OwnerTable& owners);
+  // Who lives; with `freeze`, the streams of the others are frozen.
+  void look_at_owners(const OwnerTable& owners, bool freeze);
   void ask_freeze(const StreamId& stream, Freezing& freezing);
   [[nodiscard]] bool ready(const StreamId& stream, Base& base);
   [[nodiscard]] Homeless find_homeless(OwnerTable& owners);
-  void reassign();
+  void reassign(bool freeze);
+  [[nodiscard]] bool change_voters();
+  [[nodiscard]] bool owners_confirmed(const OwnerTable& owners, std::uint64_t version) const;
+  [[nodiscard]] bool new_voters_silent() const;
+  void withdraw_change();
+  [[nodiscard]] bool wants_to_leave(base::NodeId node) const;
+  [[nodiscard]] bool wants_to_vote(base::NodeId node) const;
+  void propose_voters(VoterSet voters, bool new_version);
   void order_moves(const OwnerTable& owners, const std::vector<Candidate>& candidates);
   [[nodiscard]] Version everybody_applied() const;
 
@@ -84,6 +94,7 @@ class Master {
   base::TimePoint begun_at_{};       // elected
   base::TimePoint looked_at_{};      // for dead owners and moves
   base::TimePoint planned_at_{};     // moves for balance
+  base::TimePoint withdrawn_at_{};   // a change of voters
   std::map<StreamId, bool> living_;  // owners, as of the last look
   std::map<StreamId, Freezing> freezing_;
   std::map<base::NodeId, Penalty> penalties_;

@@ -90,11 +90,28 @@ OwnerTable get_owners(Decoder& in) {
   return table;
 }
 
+void put(Encoder& out, const VoterSet& voters) {
+  const auto put_node = [&](base::NodeId node) { out.id(node); };
+  out.u64(voters.version);
+  put_list(out, voters.current, put_node);
+  put_list(out, voters.next, put_node);
+  out.flag(voters.decided);
+  put_list(out, voters.left, put_node);
+}
+VoterSet get_voters(Decoder& in) {
+  const auto get_node = [&] { return in.node(); };
+  VoterSet voters;
+  voters.version = in.u64();
+  voters.current = get_list(in, 1, get_node);
+  voters.next = get_list(in, 1, get_node);
+  voters.decided = in.flag();
+  voters.left = get_list(in, 1, get_node);
+  return voters;
+}
+
 void put(Encoder& out, const Allocation& allocation) {
   out.id(allocation.version);
-  out.u32(allocation.voters.version);
-  put_list(out, allocation.voters.current, [&](base::NodeId node) { out.id(node); });
-  put_list(out, allocation.voters.next, [&](base::NodeId node) { out.id(node); });
+  put(out, allocation.voters);
   out.id(allocation.settled_version);
   put(out, allocation.settled);
   put_list(out, allocation.steps, [&](const AllocationStep& step) {
@@ -106,9 +123,7 @@ void put(Encoder& out, const Allocation& allocation) {
 Allocation get_allocation(Decoder& in) {
   Allocation allocation;
   allocation.version = in.version();
-  allocation.voters.version = in.u32();
-  allocation.voters.current = get_list(in, 1, [&] { return in.node(); });
-  allocation.voters.next = get_list(in, 1, [&] { return in.node(); });
+  allocation.voters = get_voters(in);
   allocation.settled_version = in.version();
   allocation.settled = get_owners(in);
   allocation.steps = get_list(in, kVersionBytes + 4, [&] {
@@ -131,6 +146,8 @@ void put_body(Encoder& out, const HelloReply& body) {
   out.id(body.asked);
   out.id(body.highest_boot);
   out.bytes(body.nonce);
+  out.id(body.voters_at);
+  put(out, body.voters);
 }
 void put_body(Encoder& out, const Heartbeat& body) {
   out.id(body.stream);
@@ -143,6 +160,9 @@ void put_body(Encoder& out, const Heartbeat& body) {
   out.flag(body.complete);
   out.u32(body.weight);
   out.u32(body.load);
+  out.u64(body.confirmed);
+  out.u8(static_cast<std::uint8_t>(body.wish.kind));
+  out.id(body.wish.node);
 }
 void put_body(Encoder& out, const Records& body) {
   out.id(body.stream);
@@ -155,6 +175,7 @@ void put_body(Encoder& out, const Records& body) {
 void put_body(Encoder& out, const Acknowledge& body) {
   out.id(body.stream);
   out.u64(body.held);
+  out.u64(body.applied);
   out.flag(body.frozen);
 }
 void put_body(Encoder& out, const Fetch& body) {
@@ -224,6 +245,7 @@ void put_body(Encoder& out, const MoveOrder& body) {
 }
 void put_body(Encoder& out, const ColdRequest& body) {
   out.u32(body.generation.value());
+  out.id(body.voters_at);
 }
 void put_body(Encoder& out, const ColdReply& body) {
   out.u32(body.generation.value());
@@ -251,6 +273,8 @@ void get_body(Decoder& in, HelloReply& body) {
   body.asked = in.boot();
   body.highest_boot = in.boot();
   get_array(in, body.nonce);
+  body.voters_at = in.version();
+  body.voters = get_voters(in);
 }
 void get_body(Decoder& in, Heartbeat& body) {
   body.stream = in.stream();
@@ -263,6 +287,9 @@ void get_body(Decoder& in, Heartbeat& body) {
   body.complete = in.flag();
   body.weight = in.u32();
   body.load = in.u32();
+  body.confirmed = in.u64();
+  body.wish.kind = static_cast<WishKind>(in.at_most(kMaxWishKind));
+  body.wish.node = in.node();
 }
 void get_body(Decoder& in, Records& body) {
   body.stream = in.stream();
@@ -277,6 +304,7 @@ void get_body(Decoder& in, Records& body) {
 void get_body(Decoder& in, Acknowledge& body) {
   body.stream = in.stream();
   body.held = in.u64();
+  body.applied = in.u64();
   body.frozen = in.flag();
 }
 void get_body(Decoder& in, Fetch& body) {
@@ -347,6 +375,7 @@ void get_body(Decoder& in, MoveOrder& body) {
 }
 void get_body(Decoder& in, ColdRequest& body) {
   body.generation = base::Generation(in.u32());
+  body.voters_at = in.version();
 }
 void get_body(Decoder& in, ColdReply& body) {
   body.generation = base::Generation(in.u32());
@@ -362,7 +391,7 @@ void put_header(Encoder& out, const Header& header, std::size_t type) {
   out.u16(0);  // reserved
   out.u32(header.generation.value());
   out.u32(header.term.value());
-  out.u32(header.voters_version);
+  out.u64(header.voters_version);
   out.u64(header.send_time_ns);
   out.u64(header.echo_ns);
   out.id(header.froze);
@@ -374,7 +403,7 @@ void get_header(Decoder& in, Header& header) {
   (void)in.u16();
   header.generation = base::Generation(in.u32());
   header.term = base::Term(in.u32());
-  header.voters_version = in.u32();
+  header.voters_version = in.u64();
   header.send_time_ns = in.u64();
   header.echo_ns = in.u64();
   header.froze = in.stream();

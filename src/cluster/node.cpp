@@ -37,6 +37,7 @@ struct Node::Parts {
       const auto messages = std::exchange(core.to_self, {});
       for (const auto& message : messages) dispatch(message.header, message.body);
     }
+    if (std::exchange(core.table_moved, false) && core.levelled) master.on_table_moved();
     if (core.heartbeat_due && core.levelled) heartbeat();
     core.heartbeat_due = false;
   }
@@ -55,9 +56,29 @@ struct Node::Parts {
     message.master = core.is_master();
     message.complete = core.complete;
     message.weight = core.config.weight;
+    message.confirmed = core.confirmed;
+    message.wish = core.wish;
     for (const auto node : core.peers()) {
       core.send(node, message);
     }
+  }
+
+  // A wish to leave, or that another leaves, ends when the agreed allocation says so.
+  void check_wish() {
+    const auto& newest = core.memory.newest;
+    if (core.wish.kind != WishKind::Leave || newest.version > core.memory.committed) return;
+    if (newest.voters.changing() || !newest.voters.has_left(core.wish.node)) return;
+    if (core.wish.node != core.self.node) {
+      core.wish = core.config.vote ? Wish{WishKind::Vote, core.self.node} : Wish{};
+      return;
+    }
+    if (core.is_master()) return;  // until the others know as well
+    for (const auto& bucket : newest.owners()) {
+      if (bucket.stream.node == core.self.node) return;
+    }
+    core.stopped = true;
+    core.levelled = false;
+    core.emit(EventKind::Left);
   }
 
   // Nothing that an older boot or another generation says counts.
@@ -86,6 +107,9 @@ struct Node::Parts {
       core.stopped = true;
       core.levelled = false;
       core.emit(EventKind::Superseded);
+    } else {
+      // It has to hear from us that its generation is over.
+      core.contacts.hear(from.sender.node, from.sender.boot, core.now);
     }
     return false;
   }
@@ -97,7 +121,8 @@ struct Node::Parts {
     contact.newest_send = std::max(contact.newest_send, from.send_time_ns);
     const base::TimePoint echoed{base::Duration(static_cast<std::int64_t>(from.echo_ns))};
     // An echo of a time to come is not ours: another boot's clock.
-    if (echoed <= core.now) contact.acknowledged = std::max(contact.acknowledged, echoed);
+    if (echoed <= core.now && core.compatible(from))
+      contact.acknowledged = std::max(contact.acknowledged, echoed);
     if (from.froze == core.stream && from.levelled && core.levelled) {
       contact.froze_us = true;
       if (!planted(Bug::FrozenVoterIsContact)) owner.on_frozen();
@@ -126,13 +151,13 @@ struct Node::Parts {
           } else if constexpr (std::is_same_v<T, VoteRequest>) {
             elector.on(from, message);
           } else if constexpr (std::is_same_v<T, VoteReply>) {
-            if (elector.on(from, message)) master.begin(elector.frozen());
+            if (elector.on(from, message)) master.begin(elector.frozen(), elector.withdraws());
           } else if constexpr (std::is_same_v<T, ProposeAck> || std::is_same_v<T, FreezeReport>) {
             master.on(from, message);
           } else if constexpr (std::is_same_v<T, Acknowledge>) {
             if (core.levelled) owner.on(from, message);
           } else if constexpr (std::is_same_v<T, ColdReply>) {
-            if (leveller.on(from, message)) master.begin({});
+            if (leveller.on(from, message)) master.begin({}, false);
           } else if constexpr (std::is_same_v<T, LevelRequest> || std::is_same_v<T, LevelReply> ||
                                std::is_same_v<T, SnapshotRequest> ||
                                std::is_same_v<T, SnapshotChunk> || std::is_same_v<T, ColdRequest>) {
@@ -153,7 +178,12 @@ struct Node::Parts {
     if (!core.levelled || order.version != core.memory.committed) return;
     for (const auto& move : order.moves) {
       if (move.to == core.stream) {
+        // The old owner hears of it from us, when our workers hold the bucket's packets.
+        const auto owner_now = core.memory.newest.owners()[move.bucket.value()].stream;
         core.emit(Event(EventKind::MoveComing, move.bucket));
+        if (owner_now != kNoStream && owner_now.node != core.self.node) {
+          core.send(owner_now.node, MoveOrder{order.version, {move}});
+        }
       } else if (owner.serves(move.bucket)) {
         Event event(EventKind::CloseWanted, move.bucket);
         event.node = move.to.node;
@@ -168,6 +198,7 @@ Node::Node(const Config& config, const DiskState& disk) : parts_(std::make_uniqu
   core.config = config;
   core.disk = disk;
   core.self = {config.id, base::BootCount{}};
+  if (config.vote) core.wish = {WishKind::Vote, config.id};
   for (const auto& [node, record] : disk.boots) core.boots[node] = record.boot;
 }
 Node::~Node() = default;
@@ -183,10 +214,11 @@ void Node::tick(base::TimePoint now, Outputs& out) {
   }
   p.ticked = now;
   p.admission.tick();
-  if (p.leveller.tick()) p.master.begin({});
+  if (p.leveller.tick()) p.master.begin({}, false);
   if (p.core.levelled) {
     p.voter.tick();
-    if (p.elector.tick()) p.master.begin(p.elector.frozen());
+    if (p.elector.tick()) p.master.begin(p.elector.frozen(), p.elector.withdraws());
+    p.check_wish();
     p.master.tick();
     p.owner.tick();
     if (now - p.beat >= p.core.config.heartbeat_interval) p.core.heartbeat_due = true;
@@ -301,6 +333,13 @@ Node::Status Node::close_bucket(base::BucketIndex bucket, std::span<const Closin
 
 void Node::set_weight(std::uint32_t weight) {
   parts_->core.config.weight = weight;
+}
+void Node::leave() {
+  auto& core = parts_->core;
+  core.wish = {WishKind::Leave, core.self.node};
+}
+void Node::expel(base::NodeId node) {
+  parts_->core.wish = {WishKind::Leave, node};
 }
 void Node::set_load(base::BucketIndex bucket, std::uint32_t load) {
   parts_->master.set_load(bucket, load);

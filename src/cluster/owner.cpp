@@ -8,6 +8,12 @@
 #include "phalanx/cluster/planted.hpp"
 
 namespace phalanx::cluster {
+namespace {
+
+// Detection times of silence until the log is no longer kept for a learner.
+constexpr int kLearnerPatience = 4;
+
+}  // namespace
 
 void Owner::start_stream() {
   core_.memory.streams.try_emplace(core_.stream);
@@ -15,6 +21,7 @@ void Owner::start_stream() {
   leases_.clear();
   published_.clear();
   closed_under_.fill(0);
+  confirming_ = core_.confirmed = 0;
 }
 
 std::uint64_t Owner::commit() const {
@@ -81,18 +88,19 @@ void Owner::on(const Header& from, const Acknowledge& ack) {
   auto& to = receiver(from.sender.node);
   auto& log = core_.memory.streams.at(core_.stream);
   const auto held = std::min(ack.held, log.held());
+  if (held > to.held) to.waiting_since = core_.now;
   to.held = std::max(to.held, held);
+  to.applied = std::max(to.applied, std::min(ack.applied, held));
   to.sent = std::max(to.sent, to.held);
-  if (from.levelled) {
+  if (from.levelled && core_.compatible(from)) {
     to.counted = std::max(to.counted, held);
   }
   advance_commit();
 }
 
 // The highest index that a quorum holds, ourselves included: we hold it all.
-void Owner::advance_commit() {
-  auto& log = core_.memory.streams.at(core_.stream);
-  if (log.frozen()) return;
+std::uint64_t Owner::quorum_held() {
+  const auto& log = core_.memory.streams.at(core_.stream);
   std::vector<std::pair<std::uint64_t, base::NodeId>> held;
   for (const auto node : core_.other_voters()) {
     held.emplace_back(receiver(node).counted, node);
@@ -106,10 +114,31 @@ void Owner::advance_commit() {
     agreeing.push_back(node);
     if (core_.voters().is_quorum(agreeing)) commit = index;
   }
+  return commit;
+}
+
+// The voters have changed: what was agreed among the old ones must be so among the new ones before
+// these may decide alone.
+void Owner::confirm(std::uint64_t held) {
+  const auto version = core_.voters().version;
+  if (version != confirming_) {
+    confirming_ = version;
+    confirm_target_ = core_.memory.streams.at(core_.stream).commit();
+  }
+  if (core_.confirmed == version || held < confirm_target_) return;
+  core_.confirmed = version;
+  core_.heartbeat_due = true;
+}
+
+void Owner::advance_commit() {
+  auto& log = core_.memory.streams.at(core_.stream);
+  if (log.frozen()) return;
+  const auto commit = quorum_held();
+  confirm(commit);
   const auto before = log.commit();
   if (commit <= before) return;
   log.raise_commit(commit);
-  core_.memory.advance();
+  core_.table_moved |= core_.memory.advance();
   on_committed(before, commit);
   refresh();
 }
@@ -118,6 +147,8 @@ void Owner::on_committed(std::uint64_t from, std::uint64_t to) {
   const auto& log = core_.memory.streams.at(core_.stream);
   for (auto index = from + 1; index <= to; ++index) {
     const auto* record = log.at(index);
+    // Packets wait for what the master does next: let it know at once.
+    if (record != nullptr && record->kind == RecordKind::Close) core_.heartbeat_due = true;
     if (record == nullptr || record->kind != RecordKind::Put) continue;
     const auto& bucket = core_.memory.table.bucket(record->bucket);
     if (bucket.owner.grant != record->grant || !bucket.entries.contains(record->uid)) continue;
@@ -186,23 +217,35 @@ void Owner::on_frozen() {
 std::uint64_t Owner::stable() const {
   const auto& log = core_.memory.streams.at(core_.stream);
   const bool full = log.bytes() > core_.config.stream_log_bytes;
+  const auto learner_patience = core_.config.suspect_after() * kLearnerPatience;
   auto stable = log.applied();
-  for (const auto node : core_.other_voters()) {
-    // Beyond the bound of the log nobody who is away is waited for: it will need a snapshot.
+  for (const auto node : core_.peers()) {
+    // Beyond the bound of the log nobody who is away is waited for: it will need a snapshot. A
+    // learner is waited for while it is heard: it may just be copying the table.
+    const auto* contact = core_.contacts.find(node);
+    const bool learner = !core_.voters().contains(node);
     if (full && !core_.alive(node)) continue;
+    if (learner && (contact == nullptr || core_.now - contact->heard > learner_patience)) continue;
     const auto found = receivers_.find(node);
-    stable = std::min(stable, found == receivers_.end() ? 0 : found->second.held);
+    stable = std::min(stable, found == receivers_.end() ? 0 : found->second.applied);
   }
-  return stable;
+  // What is gone is gone, whoever comes now.
+  return std::max(stable, log.start());
 }
 
 void Owner::send_to(base::NodeId node, Receiver& to) {
   auto& log = core_.memory.streams.at(core_.stream);
-  if (to.sent > to.held && core_.now - to.sent_at >= core_.config.resend_after) to.sent = to.held;
+  // However much is sent meanwhile: what stays unacknowledged is sent again.
+  if (to.sent <= to.held || core_.now - to.waiting_since >= core_.config.resend_after) {
+    to.sent = to.held;
+    to.waiting_since = core_.now;
+  }
   to.sent = std::max(to.sent, log.start());
-  // It said so before it counted as a voter: ask it to say so again.
+  // It said so before it counted as a voter, or could apply it: ask it to say so again.
   const auto* contact = core_.contacts.find(node);
-  if (to.sent >= log.held() && to.counted < to.held && contact != nullptr && contact->levelled &&
+  const bool crowded = log.bytes() > core_.config.stream_log_bytes / 4;
+  const bool more = to.counted < to.held || (crowded && to.applied < log.commit());
+  if (to.sent >= log.held() && more && contact != nullptr && contact->levelled &&
       core_.now - to.sent_at >= core_.config.resend_after) {
     to.sent_at = core_.now;
     core_.send(node, Records{core_.stream, to.sent + 1, log.commit(), stable(), false, {}});

@@ -40,12 +40,16 @@ class Owner {
     base::BootCount boot;
     std::uint64_t held = 0;     // what it says
     std::uint64_t counted = 0;  // what it says as a voter
+    std::uint64_t applied = 0;
     std::uint64_t sent = 0;
     base::TimePoint sent_at{};
+    base::TimePoint waiting_since{};  // for an acknowledgement that says more
   };
   Receiver& receiver(base::NodeId node);
   void send_to(base::NodeId node, Receiver& receiver);
   void advance_commit();
+  [[nodiscard]] std::uint64_t quorum_held();
+  void confirm(std::uint64_t held);
   void on_committed(std::uint64_t from, std::uint64_t to);
   [[nodiscard]] std::uint64_t stable() const;
   void publish(const LeaseKeeper::Key& key, base::BucketIndex bucket);
@@ -56,6 +60,8 @@ class Owner {
   std::map<base::NodeId, Receiver> receivers_;
   std::bitset<base::kNumBuckets> serving_;
   std::array<Grant, base::kNumBuckets> closed_under_{};  // the grant we closed the bucket under
+  std::uint64_t confirming_ = 0;                         // voter set that has to hold, too, ...
+  std::uint64_t confirm_target_ = 0;                     // ... what was agreed before it
   bool dirty_ = false;                                   // records appended since the last flush
 
  public:

@@ -7,6 +7,14 @@
 #include "phalanx/cluster/planted.hpp"
 
 namespace phalanx::cluster {
+namespace {
+
+// Detection times until a silent node without vote and buckets is forgotten.
+constexpr int kPatience = 32;
+// Messages kept of one stream until what they continue has come.
+constexpr std::size_t kMaxEarly = 16;
+
+}  // namespace
 
 void Voter::on(const Header& from, const Records& message) {
   const auto& id = message.stream;
@@ -21,22 +29,39 @@ void Voter::on(const Header& from, const Records& message) {
   }
   auto& log = found->second;
   if (log.frozen() && !message.levelling && !planted(Bug::AcknowledgementAfterFreeze)) {
-    core_.send(from.sender.node, Acknowledge{id, log.held(), true});
+    core_.send(from.sender.node, Acknowledge{id, log.held(), log.applied(), true});
     return;
   }
   const bool gone = message.levelling || message.stable > log.held();
-  if (message.first > log.held() + 1 && gone && core_.levelled) lags_ = true;
+  if (message.first > log.held() + 1 && gone) lags_ = true;
   const bool store = !(planted(Bug::WitnessStoresNothing) && core_.config.weight == 0);
-  if (store) log.extend(message.first, message.records);
+  if (store) extend(log, message);
   if (!message.levelling) log.raise_commit(message.commit);
   advance();
   log.forget(message.stable);
   const auto held = store ? log.held() : message.first + message.records.size() - 1;
   if (!message.levelling) {
-    core_.send(from.sender.node, Acknowledge{id, held, false});
+    core_.send(from.sender.node, Acknowledge{id, held, log.applied(), false});
   } else if (planted(Bug::LevellingAcknowledges)) {
-    core_.send(id.node, Acknowledge{id, held, false});
+    core_.send(id.node, Acknowledge{id, held, log.applied(), false});
   }
+}
+
+void Voter::extend(StreamLog& log, const Records& message) {
+  log.extend(message.first, message.records);
+  const auto at = early_.find(message.stream);
+  if (message.first > log.held() + 1) {
+    if (message.levelling || (at != early_.end() && at->second.size() >= kMaxEarly)) return;
+    early_[message.stream].try_emplace(message.first, message.records);
+    return;
+  }
+  if (at == early_.end()) return;
+  auto& waiting = at->second;
+  while (!waiting.empty() && waiting.begin()->first <= log.held() + 1) {
+    log.extend(waiting.begin()->first, waiting.begin()->second);
+    waiting.erase(waiting.begin());
+  }
+  if (waiting.empty()) early_.erase(at);
 }
 
 void Voter::on(const Header& from, const Fetch& message) {
@@ -59,6 +84,7 @@ void Voter::freeze(const StreamId& stream) {
     return;
   }
   core_.memory.streams[stream].freeze();
+  early_.erase(stream);
   if (planted(Bug::FreezeStallsAllStreams)) {
     for (auto& [id, log] : core_.memory.streams) log.freeze();
   }
@@ -111,6 +137,7 @@ void Voter::acknowledge_allocation() {
     return;
   }
   unacknowledged_ = false;
+  core_.keep_voters();
   core_.send(core_.master->node, ProposeAck{core_.memory.newest.version});
 }
 
@@ -148,7 +175,26 @@ void Voter::on(const Header& from, const Heartbeat& message) {
 
 void Voter::advance() {
   if (!core_.levelled) return;
-  if (core_.memory.advance()) owner_.refresh();
+  if (core_.memory.advance()) {
+    core_.table_moved = true;
+    owner_.refresh();
+  }
+  core_.keep_voters();
+}
+
+// Whoever is neither a voter nor an owner, and is not heard any more, is nobody to us.
+void Voter::forget_strangers() {
+  const auto& voters = core_.voters();
+  const auto owners = core_.memory.latest().owners();
+  for (const auto node : core_.contacts.known()) {
+    const auto silence = core_.now - core_.contacts.find(node)->heard;
+    const auto patience = core_.config.suspect_after() * (voters.has_left(node) ? 1 : kPatience);
+    if (voters.contains(node) || silence <= patience) continue;
+    const bool owns = std::any_of(owners.begin(), owners.end(), [&](const BucketOwner& owner) {
+      return owner.stream.node == node;
+    });
+    if (!owns) core_.contacts.forget(node);
+  }
 }
 
 void Voter::tick() {
@@ -158,6 +204,7 @@ void Voter::tick() {
   if (core_.now - tidied_at_ >= core_.config.heartbeat_interval) {
     tidied_at_ = core_.now;
     core_.memory.forget_dead_streams();
+    forget_strangers();
   }
 }
 

@@ -25,14 +25,22 @@ class Voter {
   // After anything that may let the table move on.
   void advance();
   [[nodiscard]] bool lags() const noexcept { return lags_ || core_.memory.table_lags(); }
-  void caught_up() noexcept { lags_ = false; }
+  [[nodiscard]] bool gap() const noexcept { return lags_; }
+  void caught_up() noexcept {
+    lags_ = false;
+    early_.clear();
+  }
 
  private:
+  void extend(StreamLog& log, const Records& message);
   void acknowledge_allocation();
   void fetch_missing();
+  void forget_strangers();
 
   Core& core_;
   Owner& owner_;
+  // Records that came before those they continue: networks reorder.
+  std::map<StreamId, std::map<std::uint64_t, std::vector<Record>>> early_;
   bool lags_ = false;            // a stream's records are gone at its origin
   bool unacknowledged_ = false;  // `newest` waits for its prefixes
   base::TimePoint fetched_at_{};

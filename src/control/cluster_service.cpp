@@ -164,6 +164,11 @@ void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) 
     case EventKind::ColdStarted:
       base::log_warn(kComponent, "a new generation begins: nobody remembered the one before");
       break;
+    case EventKind::VotersChanged: base::log_info(kComponent, "the voters change"); break;
+    case EventKind::Left:
+      shut_all(now);
+      end("this node has left the cluster, as it was told to");
+      break;
   }
 }
 

@@ -15,9 +15,9 @@ namespace phalanx::control {
 namespace {
 
 constexpr std::string_view kMagic = "PHXCLUST";
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr const char* kFileName = "cluster";
-constexpr std::size_t kFixedBytes = 64;
+constexpr std::size_t kFixedBytes = 128;
 constexpr std::size_t kBootBytes = 3 + 16 + 16;
 constexpr std::size_t kCrcBytes = 4;
 // Far above what 255 nodes need.
@@ -44,8 +44,8 @@ void read_array(base::ByteReader& in, Array& out) {
 
 std::vector<std::byte> write_cluster_state(const cluster::DiskState& state, const StateId& id) {
   std::vector<std::byte> bytes(kFixedBytes + state.voters.current.size() +
-                               state.voters.next.size() + kBootBytes * state.boots.size() +
-                               kCrcBytes);
+                               state.voters.next.size() + state.voters.left.size() +
+                               kBootBytes * state.boots.size() + kCrcBytes);
   base::ByteWriter out(bytes);
   out.bytes(std::as_bytes(std::span(kMagic)));
   out.u16(kVersion);
@@ -54,9 +54,14 @@ std::vector<std::byte> write_cluster_state(const cluster::DiskState& state, cons
   out.u16(state.boot.value());
   out.u32(state.generation.value());
   out.u32(state.term.value());
-  out.u32(state.voters.version);
+  out.u64(state.voters.version);
   write_nodes(out, state.voters.current);
   write_nodes(out, state.voters.next);
+  out.u8(state.voters.decided ? 1 : 0);
+  write_nodes(out, state.voters.left);
+  out.u32(state.voters_at.generation.value());
+  out.u32(state.voters_at.term.value());
+  out.u32(state.voters_at.epoch.value());
   out.u16(static_cast<std::uint16_t>(state.boots.size()));
   for (const auto& [node, record] : state.boots) {
     out.u8(node.value());
@@ -89,9 +94,14 @@ std::optional<cluster::DiskState> parse_cluster_state(std::span<const std::byte>
   state.boot = base::BootCount(in.u16());
   state.generation = base::Generation(in.u32());
   state.term = base::Term(in.u32());
-  state.voters.version = in.u32();
+  state.voters.version = in.u64();
   state.voters.current = read_nodes(in);
   state.voters.next = read_nodes(in);
+  state.voters.decided = in.u8() != 0;
+  state.voters.left = read_nodes(in);
+  const base::Generation generation(in.u32());
+  const base::Term term(in.u32());
+  state.voters_at = {generation, term, base::Epoch(in.u32())};
   for (auto left = in.u16(); left != 0 && in.ok(); --left) {
     const base::NodeId node(in.u8());
     auto& record = state.boots[node];

@@ -10,7 +10,7 @@
 namespace phalanx::simulation {
 
 // In the order of cluster::Bug.
-inline constexpr std::array<std::string_view, 33> kBugNames{
+inline constexpr std::array<std::string_view, 34> kBugNames{
     "none",
     "floor-equals-lease",
     "use-before-acknowledgement",
@@ -44,7 +44,9 @@ inline constexpr std::array<std::string_view, 33> kBugNames{
     "lower-version-accepted",
     "rule-1-settled-too-early",
     "rule-10-frozen-node-forgets",
+    "voters-changed-unlevelled",
 };
-static_assert(static_cast<std::size_t>(cluster::Bug::FrozenNodeForgets) == kBugNames.size() - 1);
+static_assert(static_cast<std::size_t>(cluster::Bug::VotersChangedUnlevelled) ==
+              kBugNames.size() - 1);
 
 }  // namespace phalanx::simulation

@@ -37,7 +37,7 @@ void Checker::admitted(const Process& process, const Node& node) {
 
 Checker::Agreed& Checker::agreed(const Node& node) {
   const auto [at, fresh] = agreed_.try_emplace(node.memory().generation);
-  if (fresh) at->second.voters = first_voters;
+  if (fresh) at->second.voters = node.memory().newest.voters;
   return at->second;
 }
 
@@ -50,7 +50,8 @@ bool Checker::quorum_without(const Node& node, const StreamId& stream, std::uint
     const auto log = memory.streams.find(stream);
     if (log == memory.streams.end() || log->second.held() < index) without.push_back(id);
   }
-  return agreed(node).voters.is_quorum(without);
+  const auto& voters = agreed(node).voters;
+  return voters.is_quorum(without) || voters.may_withdraw(without);
 }
 
 void Checker::check_prefix(const Node& node, const StreamId& stream, std::uint64_t index) {
@@ -67,7 +68,9 @@ void Checker::levelled(const Node& node) {
 void Checker::check_allocation(const Node& node, Agreed& agreed) {
   const auto& newest = node.memory().newest;
   agreed.allocation = newest.version;
-  if (newest.voters.version >= agreed.voters.version) agreed.voters = newest.voters;
+  const bool changed = newest.voters != agreed.voters;
+  agreed.voters = newest.voters;
+  if (changed) levelled(node);  // what was agreed is known to the new voters, too
   std::map<Version, const AllocationStep*> here;
   for (const auto& step : newest.steps) here[step.version] = &step;
   for (auto at = agreed.steps.upper_bound(newest.settled_version); at != agreed.steps.end(); ++at) {
@@ -113,6 +116,25 @@ void Checker::settled() {
         }
       }
     }
+  }
+}
+
+void Checker::passed(const SaKey& key, std::uint64_t number) {
+  const auto found = expected_.find(key);
+  if (found == expected_.end()) return;
+  auto& last = last_passed_[key];
+  if (number < last) fail(13, name(key) + " packet " + std::to_string(number) + " is late");
+  last = std::max(last, number);
+  if (found->second.erase(number) == 0) {
+    fail(13, name(key) + " packet " + std::to_string(number) + " went through twice");
+  }
+}
+
+void Checker::all_passed() {
+  for (const auto& [key, numbers] : expected_) {
+    if (numbers.empty()) continue;
+    fail(13, name(key) + " packet " + std::to_string(*numbers.begin()) + " and " +
+                 std::to_string(numbers.size() - 1) + " more are lost");
   }
 }
 
@@ -205,7 +227,10 @@ void Checker::opened(const Node& node, base::BucketIndex index) {
   const Version version{generation,
                         base::Term(static_cast<std::uint32_t>(bucket.owner.grant >> 32)),
                         base::Epoch(static_cast<std::uint32_t>(bucket.owner.grant))};
-  if (storers(version) * 2 <= node.memory().newest.voters.current.size()) {
+  const auto& newest = node.memory().newest;
+  const auto& voters =
+      newest.version <= node.memory().committed ? newest.voters : agreed(node).voters;
+  if (!voters.is_quorum(storers(version))) {
     fail(6, "allocation " + name(version) + " used, but no quorum stored it");
   }
   for (const auto& [uid, entry] : bucket.entries) {
@@ -233,7 +258,7 @@ void Checker::opened(const Node& node, base::BucketIndex index) {
   }
 }
 
-std::size_t Checker::holders(const StreamId& stream, std::uint64_t index) const {
+std::vector<base::NodeId> Checker::holders(const StreamId& stream, std::uint64_t index) const {
   std::set<base::NodeId> holders;
   for (const auto& [id, node] : alive) {
     const auto& streams = node->memory().streams;
@@ -244,10 +269,10 @@ std::size_t Checker::holders(const StreamId& stream, std::uint64_t index) const 
     const auto found = held.find(stream);
     if (found != held.end() && found->second >= index) holders.insert(id);
   }
-  return holders.size();
+  return {holders.begin(), holders.end()};
 }
 
-std::size_t Checker::storers(const Version& version) const {
+std::vector<base::NodeId> Checker::storers(const Version& version) const {
   std::set<base::NodeId> storers;
   for (const auto& [id, node] : alive) {
     if (node->memory().newest.version >= version) storers.insert(id);
@@ -255,20 +280,25 @@ std::size_t Checker::storers(const Version& version) const {
   for (const auto& [id, stored] : dead_stored_) {
     if (stored >= version) storers.insert(id);
   }
-  return storers.size();
+  return {storers.begin(), storers.end()};
 }
 
 void Checker::check_frozen(const StreamId& stream) {
   if (frozen_since_.contains(stream)) return;
-  std::size_t frozen = 0;
-  std::size_t voters = 0;
+  std::vector<base::NodeId> frozen;
+  const Node* newest = nullptr;
   for (const auto& [id, node] : alive) {
-    voters = std::max(voters, node->memory().newest.voters.current.size());
+    if (!node->levelled()) continue;
+    const bool newer =
+        newest == nullptr || node->memory().newest.version > newest->memory().newest.version;
+    if (newer) newest = node;
     const auto& streams = node->memory().streams;
     const auto log = streams.find(stream);
-    if (node->levelled() && log != streams.end() && log->second.frozen()) ++frozen;
+    if (log != streams.end() && log->second.frozen()) frozen.push_back(id);
   }
-  if (frozen * 2 > voters && voters != 0) frozen_since_[stream] = now;
+  if (newest != nullptr && newest->memory().newest.voters.is_quorum(frozen)) {
+    frozen_since_[stream] = now;
+  }
 }
 
 void Checker::stepped(const Process& process, const Node& node) {
@@ -294,8 +324,7 @@ void Checker::stepped(const Process& process, const Node& node) {
     auto& commit = all.commit[own->first];
     commit = std::max(commit, own->second.commit());
     check_prefix(node, own->first, commit);
-    const auto voters = memory.newest.voters.current.size();
-    if (holders(own->first, own->second.commit()) * 2 <= voters) {
+    if (!memory.newest.voters.is_quorum(holders(own->first, own->second.commit()))) {
       fail(9, "stream " + name(own->first) + " agreed up to " +
                   std::to_string(own->second.commit()) + " without a quorum holding it");
     }

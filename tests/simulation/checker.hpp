@@ -41,6 +41,11 @@ class Checker {
   // (2, 3, 4, 5, 10, 17) a number was sent, or delivered.
   void used(const Node& node, const SaKey& key, base::BucketIndex bucket, std::uint64_t number,
             Grant grant, std::uint64_t worker_limit);
+  // (13) a packet went through, in or out; `number` is the peer's, or which clear packet it was.
+  void passed(const SaKey& key, std::uint64_t number);
+  // (13) a packet came in that must go through. Only in runs with planned changes.
+  void expect(const SaKey& key, std::uint64_t number) { expected_[key].insert(number); }
+  void all_passed();
   // (5) a bucket changed hands: floors against what earlier owners used. (12) no dead entry lives.
   // (6) the allocation behind it is stored by a quorum.
   void opened(const Node& node, base::BucketIndex bucket);
@@ -64,7 +69,6 @@ class Checker {
 
   base::TimePoint now{};        // of the world, as no node knows it
   base::TimePoint local_now{};  // of the node that takes a step
-  VoterSet first_voters;
   // Who is running, for the checks that look at everybody.
   std::map<base::NodeId, const Node*> alive;
 
@@ -98,11 +102,14 @@ class Checker {
                    std::uint64_t number);
   void check_advances(const Process& process, const Node& node);
   [[nodiscard]] bool is_deleted(base::Uid uid, base::Generation generation) const;
-  [[nodiscard]] std::size_t holders(const StreamId& stream, std::uint64_t index) const;
-  [[nodiscard]] std::size_t storers(const Version& version) const;
+  [[nodiscard]] std::vector<base::NodeId> holders(const StreamId& stream,
+                                                  std::uint64_t index) const;
+  [[nodiscard]] std::vector<base::NodeId> storers(const Version& version) const;
   void check_frozen(const StreamId& stream);
 
   std::optional<Violation> violation_;
+  std::map<SaKey, std::set<std::uint64_t>> expected_;
+  std::map<SaKey, std::uint64_t> last_passed_;
   std::map<VoterId, std::uint32_t> boots_;
   std::map<SaKey, Use> uses_;
   std::set<std::pair<SaKey, std::uint64_t>> numbers_;

@@ -11,6 +11,9 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
+// SAs of a run with planned changes only are installed by then.
+constexpr base::TimePoint kWarm{milliseconds(1200)};
+
 template <typename T>
 std::string text(T value) {
   return std::to_string(value);
@@ -22,6 +25,24 @@ std::string name(const StreamId& stream) {
 }
 
 }  // namespace
+
+void World::note_voters(const Machine& machine) {
+  const auto& voters = machine.node->memory().newest.voters;
+  if (!machine.node->is_master()) return;
+  ++report_.counts[voters.decided      ? "voters decided"
+                   : voters.changing() ? "voters open"
+                                       : "voters changed"];
+  const auto list = [](const std::vector<base::NodeId>& nodes) {
+    std::string line;
+    for (const auto node : nodes) line += " " + text(node.value());
+    return line;
+  };
+  auto line = "node " + text(machine.process.node.value()) + ": voters" + list(voters.current);
+  if (voters.changing()) line += " and" + list(voters.next);
+  if (voters.decided) line += ", decided";
+  if (!voters.left.empty()) line += ", left:" + list(voters.left);
+  note(line);
+}
 
 void World::note_allocation(Machine& machine) {
   if (!keep_timeline_) return;
@@ -45,7 +66,8 @@ void World::note_allocation(Machine& machine) {
     for (const auto& [to, count] : moves) line += ", " + text(count) + " to " + name(to);
   }
   const bool takeover = line.find("base") != std::string::npos;
-  if (!plan_.scripted || moved > 16 || !takeover) note(line);
+  // A story tells of many buckets at once, and of first owners.
+  if (!plan_.scripted || moved > 16 || (moved != 0 && !takeover)) note(line);
 }
 
 namespace {
@@ -61,6 +83,24 @@ void make_storm(Plan& plan, Random& random) {
   plan.loss = static_cast<double>(random.below(150)) / 1000;
   plan.spike = static_cast<double>(random.below(60)) / 1000;
   plan.ghost = static_cast<double>(random.below(40)) / 1000;
+}
+
+Plan make_planned(std::uint64_t seed, Random& random) {
+  Plan plan;
+  plan.seed = seed;
+  plan.planned = true;
+  plan.nodes = static_cast<unsigned>(random.between(2, 4));
+  plan.witnesses = random.chance(0.3) ? 1 : 0;
+  plan.length = milliseconds(random.between(400, 600));
+  plan.jitter = microseconds(random.between(0, 20));
+  plan.drains = static_cast<unsigned>(random.below(4));
+  plan.joins = static_cast<unsigned>(random.below(3));
+  plan.leaves = static_cast<unsigned>(random.below(3));
+  plan.sas = 3;
+  plan.tick = microseconds(200);
+  plan.traffic_every = microseconds(250);
+  plan.skew = microseconds(20);
+  return plan;
 }
 
 }  // namespace
@@ -94,6 +134,11 @@ Plan draw_plan(std::uint64_t seed) {
   if (random.chance(0.1)) plan.clone = 0.3;
   plan.quick_restarts = random.chance(0.25);
   if (random.chance(0.3)) plan.clock_error = 0.002;
+  if (random.chance(0.3)) plan.joins = static_cast<unsigned>(random.between(1, 2));
+  if (random.chance(0.2)) plan.leaves = static_cast<unsigned>(random.between(1, 2));
+  if (random.chance(0.1)) plan.expels = 1;
+  if (random.chance(0.02)) return make_planned(seed, random);
+  if (seed >= kFirstPlanned) return make_planned(seed, random);
   if (seed >= kFirstStorm) make_storm(plan, random);
   return plan;
 }
@@ -103,7 +148,8 @@ std::string describe(const Plan& plan) {
          " witnesses, " + text(plan.length.count() / 1'000'000) + " ms, loss " + text(plan.loss) +
          ", duplication " + text(plan.duplication) + ", spikes " + text(plan.spike) + ", crashes " +
          text(plan.crashes) + ", partitions " + text(plan.partitions) + ", stalls " +
-         text(plan.stalls) + ", drains " + text(plan.drains) + ", power losses " +
+         text(plan.stalls) + ", drains " + text(plan.drains) + ", joins " + text(plan.joins) +
+         ", leaves " + text(plan.leaves) + ", expels " + text(plan.expels) + ", power losses " +
          text(plan.power_losses) + ", disk losses " + text(plan.disk_losses) + ", crash in step " +
          text(plan.crash_in_step) + ", in election " + text(plan.crash_in_election) +
          ", late copies " + text(plan.ghost) + ", slow nodes " + text(plan.slow_nodes) +
@@ -161,6 +207,19 @@ void World::fault(FaultKind kind) {
       at(milliseconds(random_.between(60, 300)),
          {.what = What::Undrain, .node = victim.process.node});
       break;
+    case FaultKind::Leave:
+      victim.node->leave();
+      ++report_.counts["leaves"];
+      note("node " + name + " is told to leave");
+      break;
+    case FaultKind::Expel: {
+      auto other = machines_.begin();
+      std::advance(other, static_cast<std::ptrdiff_t>(random_.below(machines_.size())));
+      victim.node->expel(other->first);
+      ++report_.counts["expels"];
+      note("node " + name + " is told that node " + text(other->first.value()) + " is gone");
+      break;
+    }
     case FaultKind::SlowNode:
       victim.slow_until = now_ + milliseconds(random_.between(20, 200));
       ++report_.counts["slow nodes"];
@@ -230,9 +289,10 @@ void World::clone_step(Machine& clone, Outputs& outputs) {
 // Installs, rekeys and deletes SAs wherever they are served.
 void World::manage_sas() {
   for (auto& peer : peers_) {
-    const bool rekey = peer.installed && random_.chance(0.002);
+    const bool rekey = peer.installed && !plan_.planned && random_.chance(0.002);
     if (peer.installed && !rekey) continue;
     if (!rekey && !random_.chance(0.05)) continue;
+    if (plan_.planned && now_ > kWarm) continue;
     auto nodes = running();
     if (nodes.empty()) return;
     auto& machine = *nodes[random_.below(nodes.size())];
@@ -275,6 +335,26 @@ void World::manage_sas() {
   }
 }
 
+// Each peer sends one packet and gets one, in order, and every one counts. Not at the very end:
+// what is under way then would look lost.
+void World::steady_traffic() {
+  if (now_ < kWarm + milliseconds(20) || now_ > end_ + kSettle - milliseconds(20)) return;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    auto& peer = peers_[i];
+    if (!peer.installed) continue;
+    const Happening esp{.what = What::Esp, .number = peer.next++, .sa = i};
+    const Happening clear{.what = What::Clear, .number = ++peer.clear, .sa = i};
+    checker_.expect({peer.uid, Direction::Inbound}, esp.number);
+    checker_.expect({peer.uid, Direction::Outbound}, clear.number);
+    for (const auto& [node, machine] : machines_) {
+      for (auto copy : {esp, clear}) {
+        copy.node = node;
+        at(microseconds(100) + base::Duration(random_.between(0, plan_.skew.count())), copy);
+      }
+    }
+  }
+}
+
 // Every node sees every frame, as in multicast mode; old and forged ones too.
 void World::traffic() {
   for (std::size_t i = 0; i < peers_.size(); ++i) {
@@ -295,19 +375,33 @@ void World::traffic() {
         peer.old[random_.below(peer.old.size())] = esp.number;
       }
     }
-    Happening clear{.what = What::Clear, .sa = i};
+    Happening clear{.what = What::Clear, .number = ++peer.clear, .sa = i};
     for (const auto& [node, machine] : machines_) {
       esp.node = clear.node = node;
-      at(microseconds(random_.between(1, 300)), esp);
-      at(microseconds(random_.between(1, 300)), clear);
+      at(microseconds(1) + base::Duration(random_.between(0, plan_.skew.count())), esp);
+      at(microseconds(1) + base::Duration(random_.between(0, plan_.skew.count())), clear);
     }
   }
 }
 
+VoterSet World::voters() {
+  VoterSet voters = first_voters_;
+  Version newest;
+  for (auto* machine : running()) {
+    const auto& allocation = machine->node->memory().newest;
+    if (!machine->node->levelled() || allocation.version < newest) continue;
+    newest = allocation.version;
+    voters = allocation.voters;
+  }
+  return voters;
+}
+
 bool World::has_quorum() {
-  std::size_t levelled = 0;
-  for (auto* machine : running()) levelled += machine->node->levelled() ? 1u : 0u;
-  return levelled * 2 > machines_.size();
+  std::vector<base::NodeId> levelled;
+  for (auto* machine : running()) {
+    if (machine->node->levelled()) levelled.push_back(machine->process.node);
+  }
+  return voters().is_quorum(levelled);
 }
 
 // Strikes off what somebody serves. Two at once are one too many, whatever the time.
@@ -353,8 +447,8 @@ void World::settle() {
   std::bitset<base::kNumBuckets> unserved;
   unserved.set();
   strike_served(unserved);
-  for (auto stop = now_ + kTick; unserved.any() && stop <= end_ + kSettle + kMoveTime;
-       stop += kTick) {
+  for (auto stop = now_ + plan_.tick; unserved.any() && stop <= end_ + kSettle + kMoveTime;
+       stop += plan_.tick) {
     advance(stop);
     strike_served(unserved);
   }

@@ -3,6 +3,7 @@
 #include "gateway.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "phalanx/base/endian.hpp"
 #include "phalanx/cluster/planted.hpp"
@@ -12,24 +13,29 @@ namespace {
 
 constexpr std::uint32_t kWindow = 64;
 constexpr std::size_t kMaxHeld = 4096;
+constexpr std::size_t kDigests = 32;
 constexpr auto kHoldFor = std::chrono::milliseconds(5);
 // Long enough for every worker to pass a burst boundary.
 constexpr auto kQuiescence = std::chrono::microseconds(50);
 
-// Top and the 64 bits below it, as a closing record carries them.
-Bytes write_window(const ipsec::ReplayWindow& window) {
+// Top and the 64 bits below it, as a closing record carries them,
+// and after them the digests of the clear packets that were sent last.
+Bytes write_window(const ipsec::ReplayWindow& window, const std::deque<std::uint64_t>& sent) {
   const auto top = window.top();
   std::uint64_t seen = 0;
   for (std::uint64_t i = 0; i < kWindow && i < top; ++i) {
     if (window.check(top - i) == ipsec::ReplayVerdict::Duplicate) seen |= std::uint64_t{1} << i;
   }
-  const std::array<base::be64, 2> wire{base::be64(top), base::be64(seen)};
+  std::vector<base::be64> wire{base::be64(top), base::be64(seen)};
+  for (const auto digest : sent) wire.emplace_back(digest);
   const auto bytes = std::as_bytes(std::span(wire));
   return {bytes.begin(), bytes.end()};
 }
-void restore_window(ipsec::ReplayWindow& window, const Bytes& bytes) {
-  std::array<base::be64, 2> wire{};
-  std::copy_n(bytes.begin(), sizeof(wire), reinterpret_cast<std::byte*>(wire.data()));
+void restore_window(ipsec::ReplayWindow& window, std::deque<std::uint64_t>& sent,
+                    const Bytes& bytes) {
+  std::vector<base::be64> wire(bytes.size() / sizeof(base::be64));
+  std::memcpy(wire.data(), bytes.data(), wire.size() * sizeof(base::be64));
+  for (std::size_t i = 2; i < wire.size(); ++i) sent.push_back(wire[i].host());
   const auto top = wire[0].host();
   const auto seen = wire[1].host();
   window.start(kWindow, top >= kWindow ? top - kWindow + 1 : 1, {});
@@ -49,7 +55,7 @@ void Gateway::open_entry(base::BucketIndex bucket, base::Uid uid, const Entry& e
   if (in.window.empty()) {
     sa.window.start(kWindow, std::max<std::uint64_t>(in.floor, 1), {});
   } else {
-    restore_window(sa.window, in.window);
+    restore_window(sa.window, sa.sent, in.window);
   }
   sa.next = std::max<std::uint64_t>(entry.directions[1].floor, 1);
   for (std::size_t way = 0; way < kNumDirections; ++way) {
@@ -79,10 +85,14 @@ void Gateway::shut(base::BucketIndex bucket) {
 
 void Gateway::on(const Event& event, base::TimePoint now) {
   switch (event.kind) {
-    case EventKind::BucketOpened: open(event.bucket); break;
+    case EventKind::BucketOpened:
+      open(event.bucket);
+      release_due_ = true;
+      break;
     case EventKind::BucketShut: shut(event.bucket); break;
     case EventKind::StreamFrozen:
     case EventKind::Superseded:
+    case EventKind::Left:
       sas_.clear();
       closing_.clear();
       limits_.clear();
@@ -96,6 +106,7 @@ void Gateway::on(const Event& event, base::TimePoint now) {
       break;
     }
     case EventKind::GateChanged: {
+      release_due_ = true;
       limits_[{event.uid, event.direction}] = event.limit;
       const auto sa = sas_.find(event.uid);
       if (sa != sas_.end()) {
@@ -104,11 +115,12 @@ void Gateway::on(const Event& event, base::TimePoint now) {
       break;
     }
     case EventKind::CloseWanted: closing_.try_emplace(event.bucket, now); break;
-    case EventKind::MoveComing: coming_.try_emplace(event.bucket, now); break;
+    case EventKind::MoveComing: coming_[event.bucket] = now; break;
     case EventKind::Admitted:
     case EventKind::Levelled:
     case EventKind::BootRefused:
     case EventKind::MasterChanged:
+    case EventKind::VotersChanged:
     case EventKind::ColdStarted: break;
   }
 }
@@ -136,50 +148,67 @@ void Gateway::deliver(base::Uid uid, Sa& sa, std::uint64_t number) {
     return;
   }
   ++counters_.delivered;
+  checker_.passed({uid, Direction::Inbound}, number);
   checker_.used(node_, {uid, Direction::Inbound}, sa.bucket, number, sa.grant, sa.ways[0].limit);
+}
+
+// Packets of one direction of an SA stay in order: who comes behind a held one is held, too.
+bool Gateway::waits(const Held& packet) const {
+  return std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+    return held.uid == packet.uid && held.direction == packet.direction;
+  });
+}
+
+void Gateway::send(base::Uid uid, Sa& sa, std::uint64_t packet) {
+  ++counters_.sent;
+  sa.sent.push_back(packet);
+  if (sa.sent.size() > kDigests) sa.sent.pop_front();
+  checker_.passed({uid, Direction::Outbound}, packet);
+  checker_.used(node_, {uid, Direction::Outbound}, sa.bucket, sa.next++, sa.grant,
+                sa.ways[1].limit);
+}
+
+bool Gateway::pass(const Held& packet, bool was_held, base::TimePoint now, Outputs& out) {
+  const auto found = sas_.find(packet.uid);
+  if (found == sas_.end()) return !coming_.contains(packet.bucket);
+  auto& sa = found->second;
+  // What was held already comes before the closing record, what comes now is the next owner's.
+  if (!node_.may_forward(now) || (closing_.contains(packet.bucket) && !was_held)) return true;
+  const bool inbound = packet.direction == Direction::Inbound;
+  if (inbound && sa.window.check(packet.number) != ipsec::ReplayVerdict::Fresh) {
+    ++counters_.refused;
+    return true;
+  }
+  if (!inbound && std::find(sa.sent.begin(), sa.sent.end(), packet.number) != sa.sent.end()) {
+    return true;
+  }
+  const auto number = inbound ? packet.number : sa.next;
+  raise(packet.uid, sa, packet.direction, number, now, out);
+  if (number > sa.ways[inbound ? 0 : 1].limit || waits(packet)) return false;
+  if (inbound) {
+    deliver(packet.uid, sa, number);
+  } else {
+    send(packet.uid, sa, packet.number);
+  }
+  return true;
 }
 
 void Gateway::inbound(base::Uid uid, base::BucketIndex bucket, std::uint64_t number, bool genuine,
                       base::TimePoint now, Outputs& out) {
-  const auto found = sas_.find(uid);
-  if (found == sas_.end()) {
-    if (coming_.contains(bucket) && genuine) hold({uid, bucket, number, Direction::Inbound, now});
-    return;
-  }
-  auto& sa = found->second;
-  if (!node_.may_forward(now) || closing_.contains(bucket)) return;
-  if (sa.window.check(number) != ipsec::ReplayVerdict::Fresh) {
-    ++counters_.refused;
-    return;
-  }
   if (!genuine) {
-    ++counters_.forged;
+    counters_.forged += sas_.contains(uid) ? 1u : 0u;
     return;
   }
-  raise(uid, sa, Direction::Inbound, number, now, out);
-  if (number > sa.ways[0].limit) {
-    hold({uid, bucket, number, Direction::Inbound, now});
-    return;
-  }
-  deliver(uid, sa, number);
+  if (release_due_) release(now, out);
+  const Held packet{uid, bucket, number, Direction::Inbound, now};
+  if (!pass(packet, false, now, out)) hold(packet);
 }
 
-void Gateway::outbound(base::Uid uid, base::BucketIndex bucket, base::TimePoint now, Outputs& out) {
-  const auto found = sas_.find(uid);
-  if (found == sas_.end()) {
-    if (coming_.contains(bucket)) hold({uid, bucket, 0, Direction::Outbound, now});
-    return;
-  }
-  auto& sa = found->second;
-  if (!node_.may_forward(now) || closing_.contains(bucket)) return;
-  raise(uid, sa, Direction::Outbound, sa.next, now, out);
-  if (sa.next > sa.ways[1].limit) {
-    hold({uid, bucket, 0, Direction::Outbound, now});
-    return;
-  }
-  ++counters_.sent;
-  checker_.used(node_, {uid, Direction::Outbound}, sa.bucket, sa.next++, sa.grant,
-                sa.ways[1].limit);
+void Gateway::outbound(base::Uid uid, base::BucketIndex bucket, std::uint64_t number,
+                       base::TimePoint now, Outputs& out) {
+  if (release_due_) release(now, out);
+  const Held packet{uid, bucket, number, Direction::Outbound, now};
+  if (!pass(packet, false, now, out)) hold(packet);
 }
 
 void Gateway::close(base::BucketIndex bucket, base::TimePoint now, Outputs& out) {
@@ -190,7 +219,7 @@ void Gateway::close(base::BucketIndex bucket, base::TimePoint now, Outputs& out)
     in.uid = uid;
     in.direction = Direction::Inbound;
     in.top = {sa.window.top(), sa.ways[0].size_log2};
-    in.window = write_window(sa.window);
+    in.window = write_window(sa.window, sa.sent);
     closings.push_back(std::move(in));
     Closing outward;
     outward.uid = uid;
@@ -206,38 +235,33 @@ void Gateway::close(base::BucketIndex bucket, base::TimePoint now, Outputs& out)
 }
 
 void Gateway::release(base::TimePoint now, Outputs& out) {
-  auto waiting = std::exchange(held_, {});
-  for (const auto& held : waiting) {
+  release_due_ = false;
+  for (const auto& held : std::exchange(held_, {})) {
     if (now - held.since > kHoldFor) {
       ++counters_.expired;
-      continue;
-    }
-    const auto before = held_.size();
-    if (held.direction == Direction::Inbound) {
-      inbound(held.uid, held.bucket, held.number, true, now, out);
-    } else {
-      outbound(held.uid, held.bucket, now, out);
-    }
-    if (held_.size() == before) {
+    } else if (pass(held, true, now, out)) {
       ++counters_.released;
+      counters_.longest_wait = std::max(counters_.longest_wait, now - held.since);
     } else {
-      held_.back().since = held.since;
-      --counters_.held;
+      held_.push_back(held);
     }
   }
 }
 
 void Gateway::tick(base::TimePoint now, Outputs& out, Random& random) {
+  release(now, out);
   std::vector<base::BucketIndex> due;
   for (const auto& [bucket, since] : closing_) {
-    if (now - since >= kQuiescence) due.push_back(bucket);
+    const bool waiting = std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+      return held.bucket == bucket && sas_.contains(held.uid);
+    });
+    if (now - since >= kQuiescence && !waiting) due.push_back(bucket);
   }
   for (const auto bucket : due) {
     close(bucket, now, out);
     closing_.erase(bucket);
   }
   std::erase_if(coming_, [&](const auto& each) { return now - each.second > kHoldFor; });
-  release(now, out);
   if (sas_.empty() || !random.chance(0.05)) return;
   // A quiet SA keeps nothing promised ahead: workers first, then the record.
   auto at = sas_.begin();

@@ -29,6 +29,7 @@ class Gateway {
     std::uint64_t lowerings = 0;
     std::uint64_t closed = 0;
     std::uint64_t opened = 0;
+    base::Duration longest_wait{};  // of a packet that was held
   };
   Gateway(Node& node, Checker& checker, Counters& counters) noexcept
       : node_(node), checker_(checker), counters_(counters) {}
@@ -38,7 +39,8 @@ class Gateway {
   void inbound(base::Uid uid, base::BucketIndex bucket, std::uint64_t number, bool genuine,
                base::TimePoint now, Outputs& out);
   // A clear packet that belongs into this SA.
-  void outbound(base::Uid uid, base::BucketIndex bucket, base::TimePoint now, Outputs& out);
+  void outbound(base::Uid uid, base::BucketIndex bucket, std::uint64_t packet, base::TimePoint now,
+                Outputs& out);
   // Closes buckets that were asked for, gives up on old held packets, lowers idle leases.
   void tick(base::TimePoint now, Outputs& out, Random& random);
 
@@ -58,12 +60,13 @@ class Gateway {
     Grant grant = 0;
     ipsec::ReplayWindow window;
     std::uint64_t next = 1;
+    std::deque<std::uint64_t> sent;  // digests of the newest clear packets, against doubles
     std::array<Way, kNumDirections> ways;
   };
   struct Held {
     base::Uid uid;
     base::BucketIndex bucket;
-    std::uint64_t number = 0;
+    std::uint64_t number = 0;  // Outbound: which packet
     Direction direction = Direction::Inbound;
     base::TimePoint since{};
   };
@@ -74,6 +77,10 @@ class Gateway {
   void raise(base::Uid uid, Sa& sa, Direction direction, std::uint64_t top, base::TimePoint now,
              Outputs& out);
   void hold(const Held& held);
+  // One packet that came in, or one that was held. False: held (again).
+  [[nodiscard]] bool pass(const Held& packet, bool was_held, base::TimePoint now, Outputs& out);
+  [[nodiscard]] bool waits(const Held& packet) const;
+  void send(base::Uid uid, Sa& sa, std::uint64_t packet);
   void deliver(base::Uid uid, Sa& sa, std::uint64_t number);
   void release(base::TimePoint now, Outputs& out);
 
@@ -85,6 +92,7 @@ class Gateway {
   std::map<base::BucketIndex, base::TimePoint> closing_;
   std::map<base::BucketIndex, base::TimePoint> coming_;
   std::deque<Held> held_;
+  bool release_due_ = false;
 };
 
 }  // namespace phalanx::simulation

@@ -109,6 +109,9 @@ Plan shrink(Plan plan) {
   attempt([](Plan& p) { p.crash_in_step = 0; });
   attempt([](Plan& p) { p.drains = 0; });
   attempt([](Plan& p) { p.power_losses = 0; });
+  attempt([](Plan& p) { p.joins = 0; });
+  attempt([](Plan& p) { p.leaves = 0; });
+  attempt([](Plan& p) { p.expels = 0; });
   attempt([](Plan& p) { p.disk_losses = 0; });
   attempt([](Plan& p) { p.ghost = 0; });
   attempt([](Plan& p) { p.slow_nodes = 0; });

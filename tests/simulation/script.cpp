@@ -50,6 +50,8 @@ void Script::change(const Words& words) {
     world_->cuts_.clear();
   } else if (words[0] == "power-loss") {
     for (auto* each : world_->running()) world_->crash(*each, "power loss");
+  } else if (words[0] == "join") {
+    world_->start(world_->add_machine(node, false));
   } else if (machine == nullptr) {
     world_->note("no such node");
   } else if (words[0] == "crash") {
@@ -60,6 +62,17 @@ void Script::change(const Words& words) {
     world_->lose_disk(*machine);
   } else if (words[0] == "weight") {
     machine->node->set_weight(number(words, 2));
+  } else if (words[0] == "new-machine") {
+    // Another one with this id, and nothing on its disk.
+    machine->disk = DiskState{};
+    machine->disk.voters = world_->first_voters_;
+    machine->config.machine[1] = std::byte{0xfe};
+    world_->start(*machine);
+  } else if (words[0] == "leave") {
+    machine->node->leave();
+  } else if (words[0] == "expel") {
+    // Node N is told that another one is gone.
+    machine->node->expel(base::NodeId(static_cast<std::uint8_t>(number(words, 2))));
   } else if (words[0] == "cut") {
     for (const auto& [other, ignored] : world_->machines_) {
       if (other == node) continue;

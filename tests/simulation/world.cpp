@@ -16,7 +16,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr auto kFlushAfter = microseconds(50);
-constexpr auto kTrafficEvery = milliseconds(2);
 
 template <typename T>
 std::string text(T value) {
@@ -28,26 +27,15 @@ std::string text(T value) {
 World::World(const Plan& plan, bool keep_timeline)
     : plan_(plan), random_(plan.seed * 2 + 1), keep_timeline_(keep_timeline) {
   end_ = now_ + plan.length;
-  auto& voters = checker_.first_voters;
-  voters.version = 1;
   const auto count = plan.nodes + plan.witnesses;
   for (unsigned i = 1; i <= count; ++i)
-    voters.current.push_back(base::NodeId(static_cast<std::uint8_t>(i)));
-  for (const auto node : voters.current) {
-    auto& machine = machines_[node];
-    machine.process.node = node;
-    machine.config.id = node;
-    machine.config.weight = node.value() > plan.nodes ? 0 : 100;
-    machine.config.machine[0] = std::byte{node.value()};
-    // Small, so that the bound of the log is met in a short run.
-    machine.config.stream_log_bytes = 24 * 1024;
-    machine.config.snapshot_bytes = 4096;
-    machine.config.max_steps = plan.max_steps;
-    machine.disk.voters = voters;
-    if (plan.clock_error > 0)
-      machine.clock_rate +=
-          plan.clock_error * (static_cast<double>(random_.between(-1000, 1000)) / 1000);
-    start(machine);
+    first_voters_.current.push_back(base::NodeId(static_cast<std::uint8_t>(i)));
+  for (const auto node : first_voters_.current) start(add_machine(node, node.value() > plan.nodes));
+  for (unsigned i = 1; i <= plan.joins; ++i) {
+    const base::NodeId node(static_cast<std::uint8_t>(count + i));
+    (void)add_machine(node, false);
+    at(milliseconds(random_.between(150, plan.length.count() / 1'000'000)),
+       {.what = What::Restart, .node = node});
   }
   peers_.resize(plan.sas);
   at(milliseconds(100), {.what = What::Traffic});
@@ -61,11 +49,32 @@ World::World(const Plan& plan, bool keep_timeline)
   schedule(plan.partitions, FaultKind::Partition);
   schedule(plan.stalls, FaultKind::Stall);
   schedule(plan.drains, FaultKind::Drain);
+  schedule(plan.leaves, FaultKind::Leave);
+  schedule(plan.expels, FaultKind::Expel);
   schedule(plan.power_losses, FaultKind::PowerLoss);
   schedule(plan.disk_losses, FaultKind::DiskLoss);
   schedule(plan.slow_nodes, FaultKind::SlowNode);
   schedule(plan.record_losses, FaultKind::RecordLoss);
   at(plan.length, {.what = What::Settle});
+}
+
+World::Machine& World::add_machine(base::NodeId node, bool witness) {
+  auto& machine = machines_[node];
+  machine.process.node = node;
+  machine.config.id = node;
+  machine.config.weight = witness ? 0 : 100;
+  machine.config.machine[0] = std::byte{node.value()};
+  // Small, so that the bound of the log is met in a short run.
+  machine.config.stream_log_bytes = 24 * 1024;
+  machine.config.snapshot_bytes = 4096;
+  machine.config.max_steps = plan_.max_steps;
+  machine.config.seeds = first_voters_.current;
+  machine.disk.voters = first_voters_;
+  if (plan_.clock_error > 0) {
+    machine.clock_rate +=
+        plan_.clock_error * (static_cast<double>(random_.between(-1000, 1000)) / 1000);
+  }
+  return machine;
 }
 
 void World::at(base::Duration after, Happening happening) {
@@ -201,6 +210,7 @@ void World::handle(Machine& machine, const Event& event) {
       ++report_.counts["frozen alive"];
       note(name + " finds its stream frozen");
       break;
+    case EventKind::VotersChanged: note_voters(machine); break;
     case EventKind::BucketOpened:
     case EventKind::BucketShut:
     case EventKind::CloseWanted:
@@ -208,6 +218,7 @@ void World::handle(Machine& machine, const Event& event) {
     case EventKind::EntryInstalled:
     case EventKind::GateChanged:
     case EventKind::BootRefused:
+    case EventKind::Left:
     case EventKind::Superseded: break;
   }
   machine.gateway->on(event, local(machine));
@@ -215,7 +226,7 @@ void World::handle(Machine& machine, const Event& event) {
 
 // In order; a crash may come after any of them.
 void World::execute(Machine& machine, Outputs& outputs) {
-  bool superseded = false;
+  const char* over = nullptr;
   for (const auto& output : outputs) {
     if (!faults_over_ && random_.chance(plan_.crash_in_step)) {
       crash(machine, "crash within a step");
@@ -234,7 +245,8 @@ void World::execute(Machine& machine, Outputs& outputs) {
       }
     } else {
       const auto& event = std::get<Event>(output);
-      superseded |= event.kind == EventKind::Superseded;
+      if (event.kind == EventKind::Superseded) over = "superseded";
+      if (event.kind == EventKind::Left) over = "left";
       handle(machine, event);
     }
   }
@@ -243,7 +255,7 @@ void World::execute(Machine& machine, Outputs& outputs) {
   note_allocation(machine);
   ++report_.counts["steps"];
   if (++steps_ > kMaxSteps) checker_.fail(0, "the run does not come to rest: a storm of messages");
-  if (superseded) crash(machine, "superseded");
+  if (over != nullptr) crash(machine, over);
 }
 
 void World::node_happening(Machine& machine, const Happening& happening) {
@@ -259,9 +271,12 @@ void World::node_happening(Machine& machine, const Happening& happening) {
   switch (happening.what) {
     case What::Tick:
       if (happening.process != machine.process.id) return;
+      at(plan_.tick, {.what = What::Tick, .node = happening.node, .process = happening.process});
       machine.node->tick(time, out);
+      execute(machine, out);
+      if (!machine.node) return;
+      out.clear();
       machine.gateway->tick(time, out, random_);
-      at(kTick, {.what = What::Tick, .node = happening.node, .process = happening.process});
       break;
     case What::Flush:
       if (happening.process != machine.process.id) return;
@@ -281,7 +296,8 @@ void World::node_happening(Machine& machine, const Happening& happening) {
                                happening.number, happening.genuine, time, out);
       break;
     case What::Clear:
-      machine.gateway->outbound(peers_[happening.sa].uid, peers_[happening.sa].bucket, time, out);
+      machine.gateway->outbound(peers_[happening.sa].uid, peers_[happening.sa].bucket,
+                                happening.number, time, out);
       break;
     case What::Fault:
     case What::Restart:
@@ -318,7 +334,7 @@ void World::happen(const Happening& happening) {
         Outputs out;
         clone->node->tick(local(*clone), out);
         clone_step(*clone, out);
-        at(kTick, happening);
+        at(plan_.tick, happening);
         break;
       }
       break;
@@ -333,8 +349,12 @@ void World::happen(const Happening& happening) {
       break;
     case What::Traffic:
       if (!faults_over_) manage_sas();
-      traffic();
-      at(kTrafficEvery, {.what = What::Traffic});
+      if (plan_.planned) {
+        steady_traffic();
+      } else {
+        traffic();
+      }
+      at(plan_.traffic_every, {.what = What::Traffic});
       break;
     case What::Settle:
       faults_over_ = true;
@@ -362,6 +382,11 @@ void World::advance(base::TimePoint stop) {
 Report World::run() {
   advance(end_ + kSettle);
   if (!checker_.violation()) settle();
+  if (plan_.planned) {
+    checker_.all_passed();
+    const auto wait = gateway_counters_.longest_wait / microseconds(1);
+    if (wait > 1000) checker_.fail(13, "a packet waited for " + text(wait) + " us");
+  }
   report_.violation = checker_.violation();
   if (report_.violation) note("stopped");
   report_.at = now_;

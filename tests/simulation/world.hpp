@@ -33,6 +33,9 @@ struct Plan {
   unsigned partitions = 0;
   unsigned stalls = 0;
   unsigned drains = 0;
+  unsigned joins = 0;   // nodes that come to the cluster while it runs
+  unsigned leaves = 0;  // nodes that go, and come back later
+  unsigned expels = 0;  // nodes that another one is told to give up
   unsigned power_losses = 0;
   unsigned disk_losses = 0;
   unsigned slow_nodes = 0;       // everything reaches one node late for a while
@@ -44,11 +47,17 @@ struct Plan {
   double clock_error = 0;        // clocks run fast or slow by up to this
   bool encode = false;           // every message goes through the codec
   unsigned sas = 6;
+  bool planned = false;  // nothing but planned changes: no packet may be lost, doubled or late
+  base::Duration tick = std::chrono::milliseconds(2);
+  base::Duration traffic_every = std::chrono::milliseconds(2);
+  base::Duration skew = std::chrono::microseconds(300);  // between copies of a packet
   std::uint32_t max_steps = 6;  // small: who misses a few allocations needs a snapshot
   bool scripted = false;        // nothing happens by itself, and planned moves are not worth a line
 };
 // Seeds from here on are storms.
 inline constexpr std::uint64_t kFirstStorm = std::uint64_t{1} << 32;
+// And from here on there are planned changes only.
+inline constexpr std::uint64_t kFirstPlanned = std::uint64_t{1} << 33;
 [[nodiscard]] Plan draw_plan(std::uint64_t seed);
 [[nodiscard]] std::string describe(const Plan& plan);
 
@@ -59,7 +68,6 @@ struct Report {
   std::vector<std::string> timeline;  // filled when asked for
 };
 
-inline constexpr auto kTick = std::chrono::milliseconds(2);
 // After the last fault everything must serve again within this time.
 inline constexpr auto kSettle = std::chrono::milliseconds(600);
 // More than ten times what a run takes.
@@ -95,6 +103,8 @@ class World {
     Partition,
     Stall,
     Drain,
+    Leave,
+    Expel,
     PowerLoss,
     DiskLoss,
     SlowNode,
@@ -136,6 +146,7 @@ class World {
     base::BucketIndex bucket;
     std::uint64_t next = 1;          // the peer's own outbound number
     std::vector<std::uint64_t> old;  // numbers to replay
+    std::uint64_t clear = 0;         // packets for it so far
     bool installed = false;
   };
   struct Cut {
@@ -146,6 +157,7 @@ class World {
 
   void at(base::Duration after, Happening happening);
   void start(Machine& machine);
+  Machine& add_machine(base::NodeId node, bool witness);
   void crash(Machine& machine, const char* why);
   void lose_disk(Machine& machine);
   void execute(Machine& machine, Outputs& outputs);
@@ -158,13 +170,16 @@ class World {
   void node_happening(Machine& machine, const Happening& happening);
   void fault(FaultKind kind);
   void traffic();
+  void steady_traffic();
   void manage_sas();
   void settle();
   void advance(base::TimePoint stop);
   [[nodiscard]] bool has_quorum();
+  [[nodiscard]] VoterSet voters();
   void strike_served(std::bitset<base::kNumBuckets>& unserved);
   void note_everybody(base::BucketIndex bucket);
   void note(const std::string& text);
+  void note_voters(const Machine& machine);
   void note_allocation(Machine& machine);
   [[nodiscard]] Machine* machine_of(base::NodeId node);
   [[nodiscard]] std::vector<Machine*> running();
@@ -177,6 +192,7 @@ class World {
   bool keep_timeline_;
   base::TimePoint now_{std::chrono::seconds(1)};
   base::TimePoint end_;
+  VoterSet first_voters_;
   bool faults_over_ = false;
   std::uint64_t order_ = 0;
   std::uint64_t steps_ = 0;

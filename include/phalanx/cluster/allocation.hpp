@@ -42,16 +42,31 @@ struct AllocationStep {
   friend bool operator==(const AllocationStep&, const AllocationStep&) = default;
 };
 
-// Who must agree. While a change is open (`next` not empty) majorities of both are needed.
+// Who must agree. A change goes through three allocations:
+//
+//   {1 2 3} -> {1 2 3} and {1 2 4}, open -> the same, decided -> {1 2 4}
+//
+// From the first to the third, majorities of both are needed. An open change can be withdrawn by
+// the old majority alone, a decided one cannot.
 struct VoterSet {
-  std::uint32_t version = 0;
+  std::uint64_t version = 0;  // grant of the allocation that brought it
   std::vector<base::NodeId> current;
-  std::vector<base::NodeId> next;
+  std::vector<base::NodeId> next{};
+  bool decided = false;
+  std::vector<base::NodeId> left{};  // no members any more; their ids are free for other machines
   friend bool operator==(const VoterSet&, const VoterSet&) = default;
 
   [[nodiscard]] bool contains(base::NodeId node) const noexcept;
+  [[nodiscard]] bool has_left(base::NodeId node) const noexcept;
+  [[nodiscard]] bool changing() const noexcept { return !next.empty(); }
   // Whether `agreeing` (sorted or not, without duplicates) holds the needed majorities.
   [[nodiscard]] bool is_quorum(std::span<const base::NodeId> agreeing) const noexcept;
+  // Whether no majority, old or new, can be had without one of `nodes`: whatever was ever agreed
+  // is known to one of them.
+  [[nodiscard]] bool is_blocking(std::span<const base::NodeId> nodes) const noexcept;
+  // Whether `agreeing` may withdraw the open change.
+  [[nodiscard]] bool may_withdraw(std::span<const base::NodeId> agreeing) const noexcept;
+  [[nodiscard]] VoterSet withdrawn() const;
   // All voters, old and new, each once.
   [[nodiscard]] std::vector<base::NodeId> all() const;
 };
@@ -72,6 +87,12 @@ struct Allocation {
   // Folds the steps up to and including `version` into the settled table.
   void settle(const Version& up_to);
 };
+
+// The voters to have next: without `leaving`, with as many of `ready` (complete learners that want
+// to vote) as keep their number odd. One or two are left as they are. The same as now: no change.
+[[nodiscard]] std::vector<base::NodeId> wanted_voters(const VoterSet& voters,
+                                                      std::span<const base::NodeId> leaving,
+                                                      std::span<const base::NodeId> ready);
 
 // Applies one step to a table of owners.
 void apply_owners(OwnerTable& table, const AllocationStep& step) noexcept;

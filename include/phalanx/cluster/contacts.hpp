@@ -32,6 +32,9 @@ class Contacts {
   // A message of `node` came in. A newer boot starts from nothing.
   Contact& hear(base::NodeId node, base::BootCount boot, base::TimePoint now);
   void forgive_all(base::TimePoint now);
+  void forget(base::NodeId node) { contacts_.erase(node); }
+  // Keeps whom we know, not what they said of themselves.
+  void forget_states();
 
   [[nodiscard]] const Contact* find(base::NodeId node) const noexcept;
   [[nodiscard]] Contact* find(base::NodeId node) noexcept;

@@ -24,7 +24,7 @@ struct Header {
   bool levelled = false;  // the sender's answers count as a voter's
   base::Generation generation;
   base::Term term;
-  std::uint32_t voters_version = 0;
+  std::uint64_t voters_version = 0;
   std::uint64_t send_time_ns = 0;  // sender's clock
   std::uint64_t echo_ns = 0;       // newest send_time_ns the sender had from the receiver
   StreamId froze;                  // the receiver's stream, when the sender has frozen it
@@ -45,7 +45,18 @@ struct HelloReply {
   base::BootCount asked;         // the boot of the Hello it answers
   base::BootCount highest_boot;  // durable here
   BootNonce nonce{};             // of the Hello it answers
+  Version voters_at;             // the newest allocation known here, and its voters
+  VoterSet voters;
   friend bool operator==(const HelloReply&, const HelloReply&) = default;
+};
+
+// What a node asks of the master; it says so in every heartbeat until it is done.
+enum class WishKind : std::uint8_t { None = 0, Vote = 1, Leave = 2 };
+inline constexpr std::uint8_t kMaxWishKind = 2;
+struct Wish {
+  WishKind kind = WishKind::None;
+  base::NodeId node;  // Leave: itself, or one that an operator gave up
+  friend constexpr bool operator==(const Wish&, const Wish&) noexcept = default;
 };
 
 struct Heartbeat {
@@ -58,7 +69,9 @@ struct Heartbeat {
   bool master = false;       // acts as master of the header's term
   bool complete = false;     // table complete: may own buckets
   std::uint32_t weight = 0;
-  std::uint32_t load = 0;  // per mille of its workers' time
+  std::uint32_t load = 0;       // per mille of its workers' time
+  std::uint64_t confirmed = 0;  // all of its stream that is agreed, is so among these voters, too
+  Wish wish;
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
@@ -66,7 +79,7 @@ struct Records {
   StreamId stream;
   std::uint64_t first = 0;   // index of records[0]
   std::uint64_t commit = 0;  // a quorum holds the stream up to here
-  std::uint64_t stable = 0;  // every member does: may be forgotten once applied
+  std::uint64_t stable = 0;  // every member has applied it: may be forgotten
   bool levelling = false;    // sent by a holder, not the origin: never acknowledged to the origin
   std::vector<Record> records;
   friend bool operator==(const Records&, const Records&) = default;
@@ -74,6 +87,7 @@ struct Records {
 struct Acknowledge {
   StreamId stream;
   std::uint64_t held = 0;
+  std::uint64_t applied = 0;  // to the table
   bool frozen = false;
   friend bool operator==(const Acknowledge&, const Acknowledge&) = default;
 };
@@ -167,6 +181,7 @@ struct MoveOrder {
 // Cold start: a majority without memory may begin a new generation.
 struct ColdRequest {
   base::Generation generation;
+  Version voters_at;  // of the voter set it counts
   friend bool operator==(const ColdRequest&, const ColdRequest&) = default;
 };
 struct ColdReply {

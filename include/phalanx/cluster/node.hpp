@@ -71,6 +71,10 @@ class Node {
 
   // Share of buckets this node should get; 0 drains it.
   void set_weight(std::uint32_t weight);
+  // Gives up all buckets, then the vote; ends with the event Left.
+  void leave();
+  // An operator's word that `node` will not come back: it loses its vote, and its id is free.
+  void expel(base::NodeId node);
   // Measured cost of a bucket anywhere, for the master's plans.
   void set_load(base::BucketIndex bucket, std::uint32_t load);
 

@@ -20,7 +20,9 @@ struct Config {
   base::NodeId id{1};
   std::uint32_t weight = 100;  // 0: witness, or draining
   MachineId machine{};
-  BootNonce nonce{};  // fresh random bytes for this start of the process
+  BootNonce nonce{};                  // fresh random bytes for this start of the process
+  bool vote = true;                   // becomes a voter if it is none
+  std::vector<base::NodeId> seeds{};  // whom to ask besides the voters on disk
 
   // All timers are multiples of this one.
   base::Duration heartbeat_interval = std::chrono::milliseconds(10);
@@ -55,6 +57,7 @@ struct DiskState {
   base::Generation generation;
   base::Term term;
   VoterSet voters;
+  Version voters_at;  // the allocation that brought them
   std::map<base::NodeId, BootRecord> boots;
   friend bool operator==(const DiskState&, const DiskState&) = default;
 };
@@ -68,11 +71,13 @@ enum class EventKind : std::uint8_t {
   BucketOpened,    // bucket: serve it; its entries are in the table
   BucketShut,      // bucket: stop at once, it was taken away
   CloseWanted,     // bucket, node: stop, then call close_bucket
-  MoveComing,      // bucket: hold its packets, it will be ours soon
+  MoveComing,      // bucket: hold its packets, it will be ours soon; the next output waits for it
   EntryInstalled,  // uid, bucket: a quorum has it
   GateChanged,     // uid, direction, limit
   StreamFrozen,    // all our buckets are shut
   ColdStarted,
+  VotersChanged,  // see memory().newest.voters
+  Left,           // as asked: no bucket, no vote; stop
 };
 struct Event {
   explicit Event(EventKind what) noexcept : kind(what) {}

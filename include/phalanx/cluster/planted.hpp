@@ -43,6 +43,7 @@ enum class Bug : std::uint8_t {
   LowerVersionAccepted,
   SettledTooEarly,
   FrozenNodeForgets,
+  VotersChangedUnlevelled,
 };
 
 #ifdef PHALANX_PLANTED_BUGS

@@ -50,6 +50,57 @@ TEST(VoterSet, AnOpenChangeNeedsBothMajorities) {
   EXPECT_EQ(changing.all().size(), 6u);
 }
 
+TEST(VoterSet, OnlyTheOldMajorityMayWithdrawAndOnlyBeforeTheDecision) {
+  VoterSet changing{2, nodes({1, 2, 3}), nodes({1, 2, 3, 4, 5})};
+  EXPECT_TRUE(changing.may_withdraw(nodes({1, 2})));
+  EXPECT_FALSE(changing.may_withdraw(nodes({1, 4, 5})));
+  EXPECT_EQ(changing.withdrawn().all(), nodes({1, 2, 3}));
+  changing.decided = true;
+  EXPECT_FALSE(changing.may_withdraw(nodes({1, 2, 3})));
+  const VoterSet still{2, nodes({1, 2, 3})};
+  EXPECT_FALSE(still.may_withdraw(nodes({1, 2, 3})));
+}
+
+TEST(VoterSet, BlockingNodesLeaveNoMajorityToTheOthers) {
+  const VoterSet three{1, nodes({1, 2, 3})};
+  EXPECT_TRUE(three.is_blocking(nodes({1, 2})));
+  EXPECT_FALSE(three.is_blocking(nodes({1})));
+  // The survivor of a pair knows whatever the two agreed on.
+  const VoterSet pair{1, nodes({1, 2})};
+  EXPECT_TRUE(pair.is_blocking(nodes({1})));
+  EXPECT_FALSE(pair.is_blocking(nodes({3})));
+  // In a change the old and the new majorities have to be blocked.
+  const VoterSet changing{2, nodes({1, 2, 3}), nodes({1, 2, 3, 4, 5})};
+  EXPECT_FALSE(changing.is_blocking(nodes({1, 4, 5})));
+  EXPECT_FALSE(changing.is_blocking(nodes({1, 2})));
+  EXPECT_TRUE(changing.is_blocking(nodes({1, 2, 4})));
+}
+
+TEST(WantedVoters, StayOddWhereTheyCan) {
+  const struct {
+    const char* what;
+    std::initializer_list<unsigned> current, leaving, ready, wanted;
+  } rows[] = {
+      {"nobody asks", {1, 2, 3}, {}, {}, {1, 2, 3}},
+      {"four are no better than three", {1, 2, 3}, {}, {4}, {1, 2, 3}},
+      {"two come together", {1, 2, 3}, {}, {4, 5}, {1, 2, 3, 4, 5}},
+      {"one comes for one", {1, 2, 3}, {3}, {4}, {1, 2, 4}},
+      {"a pair is left", {1, 2, 3}, {1}, {}, {2, 3}},
+      {"one of four gives up its vote", {1, 2, 3, 4, 5}, {1}, {}, {2, 3, 4}},
+      {"a pair becomes three", {1, 2}, {}, {3}, {1, 2, 3}},
+      {"one becomes a pair", {1}, {}, {2}, {1, 2}},
+      {"the last one has to stay", {1}, {1}, {}, {1}},
+      {"four that were configured stay", {1, 2, 3, 4}, {}, {}, {1, 2, 3, 4}},
+      {"four and one are five", {1, 2, 3, 4}, {}, {5}, {1, 2, 3, 4, 5}},
+      {"who leaves is not ready", {1, 2, 3}, {4}, {4, 5}, {1, 2, 3}},
+  };
+  for (const auto& row : rows) {
+    const VoterSet voters{1, nodes(row.current)};
+    EXPECT_EQ(wanted_voters(voters, nodes(row.leaving), nodes(row.ready)), nodes(row.wanted))
+        << row.what;
+  }
+}
+
 TEST(PlanMoves, FirstTableFollowsTheWeights) {
   Fixture f;
   const auto moves = f.plan({{stream_of(1), 1}, {stream_of(2), 1}, {stream_of(3), 2}});

@@ -38,7 +38,11 @@ inline Allocation sample_allocation() {
   const StreamId two{base::NodeId(2), base::BootCount(5), 1};
   Allocation allocation;
   allocation.version = {base::Generation(2), base::Term(9), base::Epoch(6)};
-  allocation.voters = {4, {base::NodeId(1), base::NodeId(2), base::NodeId(3)}, {base::NodeId(4)}};
+  allocation.voters = {4,
+                       {base::NodeId(1), base::NodeId(2), base::NodeId(3)},
+                       {base::NodeId(4)},
+                       true,
+                       {base::NodeId(5)}};
   allocation.settled_version = {base::Generation(2), base::Term(9), base::Epoch(5)};
   for (std::size_t i = 0; i < allocation.settled.size(); ++i) {
     allocation.settled[i] = {i < 100 ? one : two, 0x900000001};
@@ -55,16 +59,17 @@ inline std::vector<Message> sample_messages() {
   const MachineId machine{std::byte{7}, std::byte{6}};
   const std::vector<Body> bodies = {
       Hello{base::BootCount(4), nonce, machine},
-      HelloReply{HelloStatus::Refused, base::BootCount(4), base::BootCount(5), nonce},
+      HelloReply{HelloStatus::Refused, base::BootCount(4), base::BootCount(5), nonce,
+                 allocation.version, allocation.voters},
       Heartbeat{stream, 10, 9, allocation.version, allocation.settled_version, allocation.version,
-                true, true, 100, 250},
+                true, true, 100, 250, 4, Wish{WishKind::Leave, base::NodeId(2)}},
       Records{stream,
               5,
               4,
               3,
               true,
               {sample_record(RecordKind::Put), sample_record(RecordKind::Close)}},
-      Acknowledge{stream, 6, true},
+      Acknowledge{stream, 6, 4, true},
       Fetch{stream, 3},
       VoteRequest{true, base::Term(10), voter},
       VoteReply{true, true, base::Term(10), voter, {stream}, allocation.version, allocation},
@@ -83,7 +88,7 @@ inline std::vector<Message> sample_messages() {
       SnapshotRequest{base::BucketIndex(9), 2, 1000},
       SnapshotChunk{base::BucketIndex(9), 2, 1000, 1003, {std::byte{1}, std::byte{2}}},
       MoveOrder{allocation.version, {{base::BucketIndex(4), stream}}},
-      ColdRequest{base::Generation(3)},
+      ColdRequest{base::Generation(3), allocation.version},
       ColdReply{base::Generation(3), base::Term(11), true},
   };
   std::vector<Message> messages;

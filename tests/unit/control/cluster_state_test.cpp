@@ -17,6 +17,9 @@ cluster::DiskState sample() {
   state.voters.version = 9;
   state.voters.current = {base::NodeId(1), base::NodeId(2), base::NodeId(200)};
   state.voters.next = {base::NodeId(1), base::NodeId(3)};
+  state.voters.decided = true;
+  state.voters.left = {base::NodeId(4)};
+  state.voters_at = {base::Generation(3), base::Term(5), base::Epoch(6)};
   auto& record = state.boots[base::NodeId(2)];
   record.boot = base::BootCount(513);
   record.nonce.fill(std::byte{0xaa});
