@@ -19,6 +19,16 @@ std::vector<base::NodeId> Core::peers() const {
   return {all.begin(), all.end()};
 }
 
+std::vector<base::NodeId> Core::members() const {
+  auto all = peers();
+  std::set<base::NodeId> members(all.begin(), all.end());
+  for (const auto& owner : memory.latest().owners()) {
+    if (owner.stream != kNoStream) members.insert(owner.stream.node);
+  }
+  members.erase(self.node);
+  return {members.begin(), members.end()};
+}
+
 std::vector<base::NodeId> Core::other_voters() const {
   auto all = voters().all();
   std::erase(all, self.node);

@@ -57,6 +57,8 @@ struct Core {
   // Everybody we talk to: voters of the disk and of the allocation, and whoever spoke to us.
   [[nodiscard]] std::vector<base::NodeId> peers() const;
   [[nodiscard]] std::vector<base::NodeId> other_voters() const;
+  // And owners: one that does not vote may never have heard of us, nor we of it.
+  [[nodiscard]] std::vector<base::NodeId> members() const;
 
   void send(base::NodeId to, Body body);
   void send_all(const std::vector<base::NodeId>& to, const Body& body);

@@ -143,7 +143,14 @@ void Leveller::adopt() {
   blob_.clear();
   phase_ = Phase::Copying;
   progress_at_ = core_.now;
+  call_owners();
   request_snapshot();
+}
+
+// Owners keep their records for whom they hear.
+void Leveller::call_owners() {
+  called_at_ = core_.now;
+  core_.send_all(core_.members(), LevelRequest{attempt_});
 }
 
 void Leveller::request_snapshot() {
@@ -311,6 +318,7 @@ void Leveller::copy() {
     restart();
     return;
   }
+  if (core_.now - called_at_ >= core_.config.heartbeat_interval) call_owners();
   try_finish();
   if (phase_ != Phase::Copying || core_.now - asked_at_ < core_.config.resend_after) return;
   if (next_bucket_ < base::kNumBuckets) {

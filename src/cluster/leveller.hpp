@@ -60,6 +60,7 @@ class Leveller {
   void ask();
   void adopt();
   void copy();
+  void call_owners();
   void request_snapshot();
   void finish_snapshot();
   void merge_old_entries();
@@ -85,6 +86,7 @@ class Leveller {
   Bytes blob_;
   base::TimePoint asked_at_{};
   base::TimePoint progress_at_{};
+  base::TimePoint called_at_{};
   base::TimePoint waiting_since_{};
   std::map<base::NodeId, Served> served_;
   std::uint32_t next_snapshot_ = 1;

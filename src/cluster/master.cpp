@@ -264,25 +264,44 @@ Master::Homeless Master::find_homeless(OwnerTable& owners) {
   return found;
 }
 
+// Where the buckets go that may change hands. Those that were closed are served by nobody: whatever
+// the weights are by now, they go where they were promised, since their packets are held there, and
+// if there is no promise and nobody wants them back to who closed them.
+std::vector<BucketMove> Master::house(OwnerTable owners, const Homeless& homeless,
+                                      const std::vector<Candidate>& candidates) const {
+  const auto can_serve = [&](const StreamId& stream) {
+    return std::any_of(candidates.begin(), candidates.end(),
+                       [&](const Candidate& candidate) { return candidate.stream == stream; });
+  };
+  auto open = ~homeless.pinned;
+  std::vector<BucketMove> moves;
+  const auto give = [&](const BucketMove& move) {
+    open.reset(move.bucket.value());
+    owners[move.bucket.value()].stream = move.to;
+    moves.push_back(move);
+  };
+  for (const auto& [bucket, order] : orders_) {
+    if (open.test(bucket.value()) && can_serve(order.move.to)) give(order.move);
+  }
+  for (const auto& move : plan_moves(owners, candidates, load_, {})) {
+    if (open.test(move.bucket.value())) give(move);
+  }
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    const base::BucketIndex index(static_cast<std::uint8_t>(i));
+    const auto& closer = core_.memory.table.bucket(index).owner.stream;
+    if (open.test(i) && owners[i].stream == kNoStream && can_serve(closer)) give({index, closer});
+  }
+  return moves;
+}
+
 void Master::reassign(bool freeze) {
   auto owners = core_.memory.newest.owners();
   look_at_owners(owners, freeze);
   const auto homeless = find_homeless(owners);
   const auto all = candidates();
   AllocationStep step;
-  if (homeless.any) step.moves = plan_moves(owners, all, load_, {});
-  std::erase_if(step.moves,
-                [&](const BucketMove& move) { return homeless.pinned.test(move.bucket.value()); });
-  for (auto& move : step.moves) {
-    // A closed bucket goes where it was promised, drained or not: its packets are held there.
-    const auto order = orders_.find(move.bucket);
-    const bool wanted = order != orders_.end() &&
-                        std::any_of(all.begin(), all.end(), [&](const Candidate& candidate) {
-                          return candidate.stream == order->second.move.to;
-                        });
-    if (wanted) move.to = order->second.move.to;
-    orders_.erase(move.bucket);
-  }
+  if (homeless.any) step.moves = house(owners, homeless, all);
+  for (const auto& move : step.moves) orders_.erase(move.bucket);
   if (step.moves.empty()) {
     if (homeless.all_live && !change_voters()) order_moves(owners, all);
     return;

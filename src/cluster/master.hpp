@@ -75,6 +75,8 @@ class Master {
   void ask_freeze(const StreamId& stream, Freezing& freezing);
   [[nodiscard]] bool ready(const StreamId& stream, Base& base);
   [[nodiscard]] Homeless find_homeless(OwnerTable& owners);
+  [[nodiscard]] std::vector<BucketMove> house(OwnerTable owners, const Homeless& homeless,
+                                              const std::vector<Candidate>& candidates) const;
   void reassign(bool freeze);
   [[nodiscard]] bool change_voters();
   [[nodiscard]] bool owners_confirmed(const OwnerTable& owners, std::uint64_t version) const;

@@ -12,6 +12,7 @@ bool Memory::raise_term(base::Term higher) {
   if (higher <= term) return false;
   term = higher;
   voted_for.reset();
+  remember_voters();
   pending.reset();  // rule 3
   return true;
 }
@@ -20,9 +21,30 @@ bool Memory::store(const Allocation& allocation) {
   const auto& known = latest().version;
   const bool lower = allocation.version < known && planted(Bug::LowerVersionAccepted);
   if (allocation.version <= known && !lower) return false;
+  remember_voters();
   pending = allocation;
   accept();
   return true;
+}
+
+void Memory::remember_voters() {
+  const auto remember = [&](const Allocation& allocation) {
+    const auto& voters = allocation.voters;
+    // The same voters once, as of their last allocation: few are different.
+    std::erase_if(earlier_voters_, [&](const auto& each) {
+      return each.first <= allocation.version && each.second.current == voters.current &&
+             each.second.next == voters.next;
+    });
+    earlier_voters_.insert_or_assign(allocation.version, voters);
+  };
+  if (newest.version != Version{}) remember(newest);
+  if (pending) remember(*pending);
+}
+
+bool Memory::is_quorum(std::span<const base::NodeId> agreeing) const noexcept {
+  return latest().voters.is_quorum(agreeing) && newest.voters.is_quorum(agreeing) &&
+         std::all_of(earlier_voters_.begin(), earlier_voters_.end(),
+                     [&](const auto& each) { return each.second.is_quorum(agreeing); });
 }
 
 bool Memory::accept() {
@@ -88,6 +110,9 @@ bool Memory::apply_next_step() {
 
 bool Memory::advance() {
   accept();
+  if (newest.version <= committed) {
+    earlier_voters_.erase(earlier_voters_.begin(), earlier_voters_.lower_bound(newest.version));
+  }
   bool changed = false;
   bool progress = true;
   while (progress) {

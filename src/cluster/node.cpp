@@ -58,9 +58,7 @@ struct Node::Parts {
     message.weight = core.config.weight;
     message.confirmed = core.confirmed;
     message.wish = core.wish;
-    for (const auto node : core.peers()) {
-      core.send(node, message);
-    }
+    core.send_all(core.members(), message);
   }
 
   // A wish to leave, or that another leaves, ends when the agreed allocation says so.
@@ -174,12 +172,21 @@ struct Node::Parts {
         body);
   }
 
+  // Whether the bucket is still where it was when the order was given. Of other buckets we may know
+  // more than the master did then, or less: packets are held by now, and not for nothing.
+  [[nodiscard]] bool is_current(const MoveOrder& order, const BucketOwner& owner_now) const {
+    return order.version.generation == core.memory.generation &&
+           order.version.term == core.memory.term && owner_now.grant <= grant_of(order.version);
+  }
   void on_order(const MoveOrder& order) {
-    if (!core.levelled || order.version != core.memory.committed) return;
+    if (!core.levelled) return;
+    const auto owners = core.memory.newest.owners();
     for (const auto& move : order.moves) {
+      if (!is_current(order, owners[move.bucket.value()])) continue;
       if (move.to == core.stream) {
+        if (!core.complete || voter.lags()) continue;
         // The old owner hears of it from us, when our workers hold the bucket's packets.
-        const auto owner_now = core.memory.newest.owners()[move.bucket.value()].stream;
+        const auto owner_now = owners[move.bucket.value()].stream;
         core.emit(Event(EventKind::MoveComing, move.bucket));
         if (owner_now != kNoStream && owner_now.node != core.self.node) {
           core.send(owner_now.node, MoveOrder{order.version, {move}});

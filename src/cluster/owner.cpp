@@ -102,17 +102,14 @@ void Owner::on(const Header& from, const Acknowledge& ack) {
 std::uint64_t Owner::quorum_held() {
   const auto& log = core_.memory.streams.at(core_.stream);
   std::vector<std::pair<std::uint64_t, base::NodeId>> held;
-  for (const auto node : core_.other_voters()) {
-    held.emplace_back(receiver(node).counted, node);
-  }
+  for (const auto node : core_.peers()) held.emplace_back(receiver(node).counted, node);
   std::sort(held.rbegin(), held.rend());
-  std::vector<base::NodeId> agreeing;
-  if (core_.voters().contains(core_.self.node)) agreeing.push_back(core_.self.node);
-  auto commit = core_.voters().is_quorum(agreeing) ? log.held() : std::uint64_t{0};
+  std::vector<base::NodeId> agreeing{core_.self.node};
+  auto commit = core_.memory.is_quorum(agreeing) ? log.held() : std::uint64_t{0};
   for (const auto& [index, node] : held) {
     if (commit != 0) break;
     agreeing.push_back(node);
-    if (core_.voters().is_quorum(agreeing)) commit = index;
+    if (core_.memory.is_quorum(agreeing)) commit = index;
   }
   return commit;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "phalanx/cluster/allocation.hpp"
@@ -36,6 +37,10 @@ struct Memory {
   // Accepts what was pending if its prefixes have come.
   bool accept();
   [[nodiscard]] const Allocation& latest() const noexcept { return pending ? *pending : newest; }
+  // Whether `agreeing` is a quorum of every voter set that may be in force: the latest, and those
+  // heard of before it since the last one that is known to be agreed. What was once confirmed of a
+  // set must stay true until it is certain that the set is over.
+  [[nodiscard]] bool is_quorum(std::span<const base::NodeId> agreeing) const noexcept;
 
   // Named prefixes that are not all here.
   [[nodiscard]] std::vector<Base> missing(const Allocation& allocation) const;
@@ -51,8 +56,11 @@ struct Memory {
   void forget_dead_streams();
 
  private:
+  void remember_voters();
   bool apply_up_to(const StreamId& id, StreamLog& log, std::uint64_t target);
   bool apply_next_step();
+
+  std::map<Version, VoterSet> earlier_voters_;  // by the allocation that had them
 };
 
 }  // namespace phalanx::cluster
