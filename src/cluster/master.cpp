@@ -335,8 +335,7 @@ void Master::order_moves(const OwnerTable& owners, const std::vector<Candidate>&
     // Closed already, and waiting for somebody to take it.
     if (owner == kNoStream || core_.now - order.sent_at < core_.config.resend_after) continue;
     order.sent_at = core_.now;
-    // To the new owner, who holds the packets before it tells the old one.
-    core_.send(order.move.to.node, MoveOrder{core_.memory.committed, {order.move}});
+    core_.send(owner.node, MoveOrder{core_.memory.committed, MoveStep::Note, {order.move}});
   }
 }
 

@@ -241,6 +241,7 @@ void put_body(Encoder& out, const SnapshotChunk& body) {
 }
 void put_body(Encoder& out, const MoveOrder& body) {
   out.id(body.version);
+  out.u8(static_cast<std::uint8_t>(body.step));
   put_list(out, body.moves, [&](const BucketMove& move) { put(out, move); });
 }
 void put_body(Encoder& out, const ColdRequest& body) {
@@ -371,6 +372,7 @@ void get_body(Decoder& in, SnapshotChunk& body) {
 }
 void get_body(Decoder& in, MoveOrder& body) {
   body.version = in.version();
+  body.step = static_cast<MoveStep>(in.at_most(kMaxMoveStep));
   body.moves = get_list(in, 1 + kStreamBytes, [&] { return get_move(in); });
 }
 void get_body(Decoder& in, ColdRequest& body) {

@@ -11,6 +11,7 @@
 #include "elector.hpp"
 #include "leveller.hpp"
 #include "master.hpp"
+#include "mover.hpp"
 #include "owner.hpp"
 #include "phalanx/cluster/planted.hpp"
 #include "voter.hpp"
@@ -24,6 +25,7 @@ struct Node::Parts {
   Admission admission{core};
   Elector elector{core};
   Master master{core, voter};
+  Mover mover{core, owner, voter};
   Leveller leveller{core, voter, owner};
   base::TimePoint ticked{};
   base::TimePoint beat{};
@@ -161,7 +163,7 @@ struct Node::Parts {
                                std::is_same_v<T, SnapshotChunk> || std::is_same_v<T, ColdRequest>) {
             leveller.on(from, message);
           } else if constexpr (std::is_same_v<T, MoveOrder>) {
-            on_order(message);
+            mover.on(from, message);
           } else if constexpr (std::is_same_v<T, Propose>) {
             if (!core.levelled && !leveller.join_generation(from, message)) return;
             voter.on(from, message);
@@ -170,33 +172,6 @@ struct Node::Parts {
           }
         },
         body);
-  }
-
-  // Whether the bucket is still where it was when the order was given. Of other buckets we may know
-  // more than the master did then, or less: packets are held by now, and not for nothing.
-  [[nodiscard]] bool is_current(const MoveOrder& order, const BucketOwner& owner_now) const {
-    return order.version.generation == core.memory.generation &&
-           order.version.term == core.memory.term && owner_now.grant <= grant_of(order.version);
-  }
-  void on_order(const MoveOrder& order) {
-    if (!core.levelled) return;
-    const auto owners = core.memory.newest.owners();
-    for (const auto& move : order.moves) {
-      if (!is_current(order, owners[move.bucket.value()])) continue;
-      if (move.to == core.stream) {
-        if (!core.complete || voter.lags()) continue;
-        // The old owner hears of it from us, when our workers hold the bucket's packets.
-        const auto owner_now = owners[move.bucket.value()].stream;
-        core.emit(Event(EventKind::MoveComing, move.bucket));
-        if (owner_now != kNoStream && owner_now.node != core.self.node) {
-          core.send(owner_now.node, MoveOrder{order.version, {move}});
-        }
-      } else if (owner.serves(move.bucket)) {
-        Event event(EventKind::CloseWanted, move.bucket);
-        event.node = move.to.node;
-        core.emit(event);
-      }
-    }
   }
 };
 
@@ -336,6 +311,13 @@ Node::Status Node::close_bucket(base::BucketIndex bucket, std::span<const Closin
   p.owner.flush();
   p.leave();
   return base::Ok{};
+}
+
+void Node::move_ready(base::BucketIndex bucket, base::TimePoint now, Outputs& out) {
+  auto& p = *parts_;
+  p.enter(now, out);
+  p.mover.ready(bucket);
+  p.leave();
 }
 
 void Node::set_weight(std::uint32_t weight) {

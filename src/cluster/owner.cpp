@@ -195,6 +195,16 @@ void Owner::refresh() {
   }
 }
 
+void Owner::heed(const Allocation& allocation) {
+  if (serving_.none()) return;
+  const auto owners = allocation.owners();
+  for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
+    if (!serving_[i] || owners[i].stream == core_.stream) continue;
+    on_frozen();
+    return;
+  }
+}
+
 // Rule 10: the node keeps its streams, freezes and voter identity; only the stream is new.
 void Owner::on_frozen() {
   auto& log = core_.memory.streams.at(core_.stream);

@@ -26,6 +26,10 @@ class Owner {
   void on(const Header& from, const Acknowledge& ack);
   // The table changed: open and shut buckets.
   void refresh();
+  // A new allocation, agreed or not: who takes a bucket from us that we have not closed has had our
+  // stream frozen by a quorum. We count with the voters of that allocation from now on, and these
+  // need not know of the freeze.
+  void heed(const Allocation& allocation);
   // Our stream was frozen, by us or by others: shut all and go on with the next incarnation.
   void on_frozen();
   void flush();

@@ -21,14 +21,14 @@ std::uint64_t ahead(std::uint64_t floor, std::uint8_t size_log2) noexcept {
 
 // The implied lease. After a closing record the numbers are exact: the window goes on as it was,
 // and only numbers above the closing top are new.
-void hand_over(DirectionState& state, bool closed) noexcept {
+void hand_over(DirectionState& state, Direction way, bool closed) noexcept {
   auto top = state.lease.number;
   // The last owner wrote nothing itself: its lease is the one that the allocation implied.
   const bool implied = !closed && top == ahead(state.floor, state.lease.size_log2);
   if (implied && planted(Bug::FloorFromLastOwnerOnly)) top = state.floor - 1;
-  if (!closed || state.window.empty()) {
+  if (!closed) state.window.clear();
+  if (state.window.empty() || way == Direction::Outbound) {
     state.floor = planted(Bug::FloorEqualsLease) ? top : top + 1;
-    state.window.clear();
   }
   if (planted(Bug::ImpliedLeaseIgnored)) return;
   state.lease.number = ahead(top + 1, state.lease.size_log2);
@@ -79,7 +79,9 @@ void Table::apply(const AllocationStep& step) {
     auto& bucket = buckets_[move.bucket.value()];
     if (bucket.owner.grant >= grant) continue;  // a snapshot was ahead of us
     for (auto& [uid, entry] : bucket.entries) {
-      for (auto& direction : entry.directions) hand_over(direction, bucket.closed);
+      for (std::size_t way = 0; way < kNumDirections; ++way) {
+        hand_over(entry.directions[way], static_cast<Direction>(way), bucket.closed);
+      }
     }
     bucket.owner = {move.to, grant};
     bucket.position = 0;

@@ -175,6 +175,10 @@ void Voter::on(const Header& from, const Heartbeat& message) {
 
 void Voter::advance() {
   if (!core_.levelled) return;
+  if (core_.memory.latest().version != heeded_) {
+    heeded_ = core_.memory.latest().version;
+    owner_.heed(core_.memory.latest());
+  }
   if (core_.memory.advance()) {
     core_.table_moved = true;
     owner_.refresh();

@@ -43,6 +43,7 @@ class Voter {
   std::map<StreamId, std::map<std::uint64_t, std::vector<Record>>> early_;
   bool lags_ = false;            // a stream's records are gone at its origin
   bool unacknowledged_ = false;  // `newest` waits for its prefixes
+  Version heeded_;               // newest allocation that our stream was compared with
   base::TimePoint fetched_at_{};
   base::TimePoint tidied_at_{};
 };

@@ -16,15 +16,7 @@ using namespace std::chrono_literals;
 using cluster::EventKind;
 
 constexpr const char* kComponent = "cluster";
-// Longer than workers hold packets that wait for a lease (100 ms).
-constexpr auto kSettle = 150ms;
-// A packet may be in a queue between two workers: both pass a burst twice.
-constexpr unsigned kRounds = 2;
 constexpr auto kReportEvery = 1s;
-constexpr base::Generation kFirstGeneration{1};
-// First leases of an SA: what the lease book has as minimum.
-constexpr cluster::LeaseValue kFirstInbound{1, 0};
-constexpr cluster::LeaseValue kFirstOutbound{1024, 10};
 
 std::string text(base::NodeId node) {
   return std::to_string(node.value());
@@ -51,7 +43,9 @@ ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& dis
       file_(setup.dir, *setup.state),
       port_(std::make_unique<ClusterPort>(*setup.dataplane->cluster_link(), config_, self_)),
       driver_(std::make_unique<ClusterDriver>(config_, core_config(config_, state_, config_.weight),
-                                              disk, *port_, crypto_, hooks(), now)) {}
+                                              disk, *port_, crypto_, hooks(), now)),
+      moves_(dataplane_, config_.move_hold(),
+             [this](base::BucketIndex bucket) { move_ready(bucket); }) {}
 
 ClusterService::~ClusterService() = default;
 
@@ -117,6 +111,7 @@ void ClusterService::step(base::TimePoint now) {
   const auto until = fatal_.empty() ? driver_->node().forward_until(now) : base::TimePoint{};
   dataplane_.tables().open_until_ns.store(
       std::max<std::int64_t>(until.time_since_epoch().count(), 0), std::memory_order_relaxed);
+  moves_.step(now);
   step_buckets(now);
   leases_->step(now);
   driver_->flush(now);
@@ -138,7 +133,12 @@ void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) 
     case EventKind::BucketOpened: begin_opening(event.bucket, now); break;
     case EventKind::BucketShut: shut(event.bucket, now); break;
     case EventKind::CloseWanted: begin_closing(event.bucket, event.node, now); break;
-    case EventKind::MoveComing: break;
+    case EventKind::MoveWanted:
+      if (at(event.bucket).phase == Phase::Ours) moves_.note(event.bucket, now);
+      break;
+    case EventKind::MoveComing:
+      if (at(event.bucket).phase == Phase::Away) moves_.expect(event.bucket, now);
+      break;
     case EventKind::EntryInstalled: {
       const auto found = by_uid_.find(event.uid);
       const auto& entries = driver_->node().memory().table.bucket(event.bucket).entries;
@@ -187,175 +187,6 @@ void ClusterService::on_master(base::NodeId node) {
   base::log_info(kComponent, "the master is node=" + text(node) +
                                  (member == nullptr ? "" : " name=" + member->name));
 }
-
-// ---- buckets ------------------------------------------------------------------------------------
-
-void ClusterService::begin_opening(base::BucketIndex index, base::TimePoint now) {
-  auto& bucket = at(index);
-  if (!driver_->node().serves(index) || bucket.phase == Phase::Ours) return;
-  const bool traces = bucket.left && now - *bucket.left < kSettle;
-  if (!bucket.left) return finish_opening(index, now);
-  bucket.phase = Phase::Settling;
-  bucket.since = traces ? *bucket.left : now - kSettle;
-  bucket.rounds = 0;
-  moving_.insert(index);
-}
-
-void ClusterService::finish_opening(base::BucketIndex index, base::TimePoint now) {
-  auto& bucket = at(index);
-  bucket.phase = Phase::Ours;
-  bucket.since = now;
-  ++stats_.opened;
-  ++ours_;
-  const auto& entries = driver_->node().memory().table.bucket(index).entries;
-  for (const auto sa : bucket.sas) {
-    const auto entry = entries.find(specs_[sa].key.uid);
-    if (entry == entries.end()) {
-      install(sa);
-    } else {
-      open_sa(sa, entry->second, now);
-    }
-  }
-  dataplane_.tables().distribution.assign(index, self_);
-}
-
-void ClusterService::install(std::uint32_t sa) {
-  // After a cold start nobody remembers how far a static SA went: it needs new keys.
-  if (driver_->node().memory().generation > kFirstGeneration) {
-    if (stats_.refused++ == 0) {
-      base::log_error(kComponent,
-                      "no node remembers the numbers of static SAs: give them new keys");
-    }
-    return;
-  }
-  cluster::Install install;
-  install.uid = specs_[sa].key.uid;
-  install.bucket = bucket_of(sa);
-  const auto way = static_cast<std::size_t>(direction_of(sa));
-  install.leases[way] =
-      direction_of(sa) == cluster::Direction::Inbound ? kFirstInbound : kFirstOutbound;
-  const auto done =
-      driver_->command([&](cluster::Node& node, base::TimePoint now, cluster::Outputs& out) {
-        return node.install(install, now, out);
-      });
-  if (done.ok()) {
-    ++stats_.installed;
-  } else if (done.error() == cluster::CommandError::StreamFull) {
-    to_install_.insert(sa);
-  }
-}
-
-// At the floor that follows from all earlier owners' leases, or exactly where the last one stopped.
-void ClusterService::open_sa(std::uint32_t sa, const cluster::Entry& entry, base::TimePoint now) {
-  const auto& state = entry.directions[static_cast<std::size_t>(direction_of(sa))];
-  auto& sas = *dataplane_.tables().sas;
-  const auto floor = std::max<std::uint64_t>(state.floor, 1);
-  if (const auto window = parse_window(state.window)) {
-    sas.resume(sa, window->top, window->seen);
-    leases_->open(sa, window->top, now);
-    return;
-  }
-  sas.restart(sa, floor);
-  leases_->open(sa, floor - 1, now);
-}
-
-void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now) {
-  auto& bucket = at(index);
-  if (bucket.phase != Phase::Ours) return;
-  dataplane_.tables().distribution.assign(index, to);
-  for (const auto sa : bucket.sas) leases_->shut(sa);
-  bucket.phase = Phase::Closing;
-  bucket.since = now;
-  bucket.rounds = kRounds;
-  bucket.token = dataplane_.quiescence().start();
-  bucket.left = now;
-  --ours_;
-  moving_.insert(index);
-}
-
-void ClusterService::finish_closing(base::BucketIndex index, base::TimePoint now) {
-  auto& bucket = at(index);
-  const auto& sas = *dataplane_.tables().sas;
-  const auto& entries = driver_->node().memory().table.bucket(index).entries;
-  std::vector<cluster::Closing> closings;
-  for (const auto sa : bucket.sas) {
-    const auto uid = specs_[sa].key.uid;
-    const auto entry = entries.find(uid);
-    if (entry == entries.end()) continue;
-    cluster::Closing closing;
-    closing.uid = uid;
-    closing.direction = direction_of(sa);
-    closing.top.size_log2 =
-        entry->second.directions[static_cast<std::size_t>(closing.direction)].lease.size_log2;
-    if (const auto* in = sas.inbound(sa)) {
-      closing.top.number = in->top_sequence();
-      closing.window = write_window({in->top_sequence(), in->window().seen()});
-    } else {
-      closing.top.number = sas.outbound(sa)->next_sequence() - 1;
-    }
-    closings.push_back(std::move(closing));
-  }
-  const auto done =
-      driver_->command([&](cluster::Node& node, base::TimePoint at, cluster::Outputs& out) {
-        return node.close_bucket(index, closings, at, out);
-      });
-  if (done.ok()) ++stats_.closed;
-  bucket.phase = Phase::Away;
-  bucket.since = now;
-}
-
-void ClusterService::shut(base::BucketIndex index, base::TimePoint now) {
-  auto& bucket = at(index);
-  moving_.erase(index);
-  if (bucket.phase == Phase::Ours) {
-    dataplane_.tables().distribution.assign(index, dataplane::DistributionTable::kNobody);
-    for (const auto sa : bucket.sas) leases_->shut(sa);
-    bucket.left = now;
-    ++stats_.shut;
-    --ours_;
-  }
-  bucket.phase = Phase::Away;
-  bucket.since = now;
-}
-
-void ClusterService::shut_all(base::TimePoint now) {
-  for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
-    shut(base::BucketIndex(static_cast<std::uint8_t>(i)), now);
-  }
-}
-
-bool ClusterService::settled(Bucket& bucket) {
-  auto& quiescence = dataplane_.quiescence();
-  if (!quiescence.passed(bucket.token)) return false;
-  if (--bucket.rounds == 0) return true;
-  bucket.token = quiescence.start();
-  return false;
-}
-
-void ClusterService::step_buckets(base::TimePoint now) {
-  for (auto at_index = moving_.begin(); at_index != moving_.end();) {
-    const auto index = *at_index++;  // finishing takes it out
-    auto& bucket = at(index);
-    if (bucket.phase == Phase::Settling && bucket.rounds == 0) {
-      if (now - bucket.since < kSettle) continue;
-      bucket.rounds = kRounds;
-      bucket.token = dataplane_.quiescence().start();
-    }
-    if (!settled(bucket)) continue;
-    moving_.erase(index);
-    if (bucket.phase == Phase::Settling) {
-      finish_opening(index, now);
-    } else {
-      finish_closing(index, now);
-    }
-  }
-  if (to_install_.empty()) return;
-  for (const auto sa : std::exchange(to_install_, {})) {
-    if (at(bucket_of(sa)).phase == Phase::Ours) install(sa);
-  }
-}
-
-// ---- the rest -----------------------------------------------------------------------------------
 
 base::BucketIndex ClusterService::bucket_of_asker(const net::IpAddress& asker,
                                                   const net::IpAddress& address) const {

@@ -23,6 +23,7 @@ cluster::Config core_config(const ClusterConfig& config, const StateStore& state
   core.weight = weight;
   core.machine = state.identity().machine;
   static_cast<void>(system_random(core.nonce));
+  for (const auto& member : config.members) core.seeds.push_back(member.id);
   core.heartbeat_interval = config.heartbeat_interval;
   core.resend_after = config.heartbeat_interval / kResendsPerHeartbeat;
   core.fence_after = config.heartbeat_interval * kFenceHalfHeartbeats / 2;

@@ -205,6 +205,7 @@ base::Result<base::Ok, std::string> Dataplane::set_sas(std::unique_ptr<ipsec::Sa
 
 void Dataplane::set_bucket_key(const net::BucketHash::Key& key) {
   tables_.bucket_hash = std::make_unique<net::BucketHash>(key);
+  tables_.digest = net::PacketDigest(key);
 }
 
 void Dataplane::set_fixed_neighbor(AdjacencyIndex index, const FixedNeighbor& neighbor) {
@@ -234,6 +235,11 @@ base::Result<base::Ok, std::string> Dataplane::make_worker(std::size_t index,
   setup.from_control = &*link.from_control;
   setup.to_capture = &*link.to_capture;
   setup.raises = &*link.raises;
+  if (tables_.distribution.shared()) {
+    link.passed = std::make_unique<PassedRing>(kPassedRingSlots);
+    setup.passed = link.passed.get();
+  }
+  setup.coming_hold = config_.coming_hold;
   setup.limits = config_.limits;
   setup.idle_sleep = config_.idle_sleep;
   setup.tell_discarded = config_.tell_discarded;

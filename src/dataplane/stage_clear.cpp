@@ -125,13 +125,25 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
   return verdict;
 }
 
+// Whether another node deals with the packet, or it waits: then it is not in our hands any more.
+bool Worker::is_for_others(const ClearPacket& clear, const FlowVerdict& verdict,
+                           base::BucketIndex bucket) noexcept {
+  const bool foreign = is_foreign(clear, verdict, bucket);
+  if (moving_ || !coming_.empty()) [[unlikely]] {
+    const bool by_sa = verdict.action == FlowAction::Protect;
+    const auto decides = by_sa ? verdict.sa->bucket() : bucket;
+    if (hold_clear(clear, decides, foreign)) return true;
+    if (!foreign) note_passed(clear, decides);
+  }
+  if (foreign) drop(clear.packet, DropReason::NotOurBucket);
+  return foreign;
+}
+
 void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {
   // Fragments of one flow share its verdict, but each datagram has a bucket of its own.
   const auto bucket = clear.facts.fragment ? bucket_of(clear) : verdict.bucket;
-  if (tables_.distribution.shared() && is_foreign(clear, verdict, bucket)) [[unlikely]] {
-    drop(clear.packet, DropReason::NotOurBucket);
+  if (tables_.distribution.shared() && is_for_others(clear, verdict, bucket)) [[unlikely]]
     return;
-  }
   counters_.clear_bucket_packets[bucket.value()].add(1);
   switch (verdict.action) {
     case FlowAction::Protect: protect(clear, *verdict.sa, verdict.lane, false); return;

@@ -45,7 +45,7 @@ bool is_neighbor_discovery(const net::IpView& view) noexcept {
 // for it; moves the rest together and returns how many they are. Headers are read only as far as
 // the bucket depends on them: whether they are right is the owner's to find out.
 unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned count) noexcept {
-  if (tables_.distribution.all_ours()) [[likely]]
+  if (tables_.distribution.all_ours() && coming_.empty()) [[likely]]
     return count;
   for (unsigned i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(packets[i], const void*));
   Candidates found;
@@ -69,6 +69,8 @@ unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned c
     const auto bit = static_cast<std::uint32_t>(!tables_.distribution.is_ours(buckets[i]));
     foreign |= bit << found.position[i];
   }
+  if (moving_ || !coming_.empty()) [[unlikely]]
+    count = hold_coming(map, packets, count, buckets.data(), found, n, foreign);
   return foreign == 0 ? count : drop_marked(map, packets, count, foreign, DropReason::NotOurBucket);
 }
 

@@ -47,6 +47,7 @@ Worker::Worker(WorkerSetup setup)
       tables_(*setup_.tables),
       flows_(setup_.limits.flow_cache_entries, setup_.flow_seed),
       held_(setup_.limits.hold_packets, setup_.limits.hold_packets_per_sa, tables_.sas->size()),
+      coming_(setup_.limits.hold_packets),
       tx_(tables_.ports.size()),
       handover_(tables_.handover, setup_.index),
       order_in_(setup_.index, lanes_of(setup_.to_peers, &PeerLink::inbound)),
@@ -99,6 +100,9 @@ unsigned Worker::poll() noexcept {
   unsigned work = 0;
   if (!held_.empty()) [[unlikely]]
     retry_held();
+  moving_ = !tables_.moves.idle();
+  if (!coming_.empty()) [[unlikely]]
+    release_coming();
   follow_moves();
   const bool alone = setup_.to_peers.size() == 1;
   if (!alone) work += poll_peers() + serve_lanes();
@@ -133,7 +137,7 @@ void Worker::finish_iteration() noexcept {
   collect_crypto();
   flush_tx();
   flush_drops();
-  counters_.held.set(held_.size());
+  counters_.held.set(held_.size() + coming_.size());
   counters_.in_crypto.set(engine_->pending());
   counters_.in_lanes.set(order_in_.outstanding() + order_out_.outstanding());
   setup_.quiescence->report(setup_.index.value());
@@ -179,6 +183,10 @@ unsigned Worker::drain() noexcept {
   }
   while (!held_.empty()) {
     drop(static_cast<rte_mbuf*>(held_.pop().packet.cookie), DropReason::Stopping);
+    ++total;
+  }
+  while (!coming_.empty()) {
+    drop(coming_.pop().packet, DropReason::Stopping);
     ++total;
   }
   finish_iteration();

@@ -178,6 +178,7 @@ void check_cluster(Group& root, Draft& draft) {
   auto found = root.group("cluster");
   if (!found || draft.config.cluster.members.empty()) return;
   draft.config.dataplane.cluster_node = draft.config.node.id;
+  draft.config.dataplane.coming_hold = draft.config.cluster.move_hold();
   check_cluster_port(*found, draft);
   check_shared_macs(draft);
   check_modes(draft);

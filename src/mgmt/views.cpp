@@ -117,6 +117,8 @@ Row worker_row(const dataplane::WorkerCounters& counters, std::size_t index) {
              {"lane_served", counters.lane_served.get()},
              {"lane_late", counters.lane_late.get()},
              {"hold_released", counters.hold_released.get()},
+             {"coming_released", counters.coming_released.get()},
+             {"notes_lost", counters.notes_lost.get()},
              {"flow_misses", counters.flow_misses.get()},
              {"polls", counters.polls.get()},
              {"busy_polls", counters.busy_polls.get()},

@@ -42,6 +42,7 @@ Checker::Agreed& Checker::agreed(const Node& node) {
 }
 
 bool Checker::quorum_without(const Node& node, const StreamId& stream, std::uint64_t index) {
+  if (index == 0) return false;  // nothing is agreed, so nothing can be lacking
   const auto generation = node.memory().generation;
   std::vector<base::NodeId> without;
   for (const auto& [id, other] : alive) {

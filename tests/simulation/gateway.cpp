@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint32_t kWindow = 64;
 constexpr std::size_t kMaxHeld = 4096;
-constexpr std::size_t kDigests = 32;
+constexpr std::size_t kDigests = 256;
 constexpr auto kHoldFor = std::chrono::milliseconds(5);
 // Long enough for every worker to pass a burst boundary.
 constexpr auto kQuiescence = std::chrono::microseconds(50);
@@ -115,7 +115,11 @@ void Gateway::on(const Event& event, base::TimePoint now) {
       break;
     }
     case EventKind::CloseWanted: closing_.try_emplace(event.bucket, now); break;
-    case EventKind::MoveComing: coming_[event.bucket] = now; break;
+    case EventKind::MoveWanted: note(event.bucket, now); break;
+    case EventKind::MoveComing:
+      coming_[event.bucket] = now;
+      ready_.push_back(event.bucket);
+      break;
     case EventKind::Admitted:
     case EventKind::Levelled:
     case EventKind::BootRefused:
@@ -123,6 +127,20 @@ void Gateway::on(const Event& event, base::TimePoint now) {
     case EventKind::VotersChanged:
     case EventKind::ColdStarted: break;
   }
+}
+
+void Gateway::note(base::BucketIndex bucket, base::TimePoint now) {
+  if (!noting_.contains(bucket)) {
+    for (auto& [uid, sa] : sas_) {
+      if (sa.bucket == bucket) sa.sent.clear();
+    }
+  }
+  noting_[bucket] = now;
+  ready_.push_back(bucket);
+}
+
+void Gateway::answer(base::TimePoint now, Outputs& out) {
+  for (const auto bucket : std::exchange(ready_, {})) node_.move_ready(bucket, now, out);
 }
 
 void Gateway::hold(const Held& held) {
@@ -161,7 +179,7 @@ bool Gateway::waits(const Held& packet) const {
 
 void Gateway::send(base::Uid uid, Sa& sa, std::uint64_t packet) {
   ++counters_.sent;
-  sa.sent.push_back(packet);
+  if (noting_.contains(sa.bucket)) sa.sent.push_back(packet);
   if (sa.sent.size() > kDigests) sa.sent.pop_front();
   checker_.passed({uid, Direction::Outbound}, packet);
   checker_.used(node_, {uid, Direction::Outbound}, sa.bucket, sa.next++, sa.grant,
@@ -262,6 +280,7 @@ void Gateway::tick(base::TimePoint now, Outputs& out, Random& random) {
     closing_.erase(bucket);
   }
   std::erase_if(coming_, [&](const auto& each) { return now - each.second > kHoldFor; });
+  std::erase_if(noting_, [&](const auto& each) { return now - each.second > 4 * kHoldFor; });
   if (sas_.empty() || !random.chance(0.05)) return;
   // A quiet SA keeps nothing promised ahead: workers first, then the record.
   auto at = sas_.begin();

@@ -41,6 +41,8 @@ class Gateway {
   // A clear packet that belongs into this SA.
   void outbound(base::Uid uid, base::BucketIndex bucket, std::uint64_t packet, base::TimePoint now,
                 Outputs& out);
+  // What the core waits for since its last events.
+  void answer(base::TimePoint now, Outputs& out);
   // Closes buckets that were asked for, gives up on old held packets, lowers idle leases.
   void tick(base::TimePoint now, Outputs& out, Random& random);
 
@@ -60,7 +62,8 @@ class Gateway {
     Grant grant = 0;
     ipsec::ReplayWindow window;
     std::uint64_t next = 1;
-    std::deque<std::uint64_t> sent;  // digests of the newest clear packets, against doubles
+    std::deque<std::uint64_t>
+        sent;  // digests of clear packets noted before a move, against doubles
     std::array<Way, kNumDirections> ways;
   };
   struct Held {
@@ -73,6 +76,7 @@ class Gateway {
   void open(base::BucketIndex bucket);
   void open_entry(base::BucketIndex bucket, base::Uid uid, const Entry& entry);
   void shut(base::BucketIndex bucket);
+  void note(base::BucketIndex bucket, base::TimePoint now);
   void close(base::BucketIndex bucket, base::TimePoint now, Outputs& out);
   void raise(base::Uid uid, Sa& sa, Direction direction, std::uint64_t top, base::TimePoint now,
              Outputs& out);
@@ -91,6 +95,8 @@ class Gateway {
   std::map<SaKey, std::uint64_t> limits_;
   std::map<base::BucketIndex, base::TimePoint> closing_;
   std::map<base::BucketIndex, base::TimePoint> coming_;
+  std::map<base::BucketIndex, base::TimePoint> noting_;
+  std::vector<base::BucketIndex> ready_;
   std::deque<Held> held_;
   bool release_due_ = false;
 };

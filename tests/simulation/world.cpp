@@ -214,6 +214,7 @@ void World::handle(Machine& machine, const Event& event) {
     case EventKind::BucketOpened:
     case EventKind::BucketShut:
     case EventKind::CloseWanted:
+    case EventKind::MoveWanted:
     case EventKind::MoveComing:
     case EventKind::EntryInstalled:
     case EventKind::GateChanged:
@@ -255,7 +256,13 @@ void World::execute(Machine& machine, Outputs& outputs) {
   note_allocation(machine);
   ++report_.counts["steps"];
   if (++steps_ > kMaxSteps) checker_.fail(0, "the run does not come to rest: a storm of messages");
-  if (over != nullptr) crash(machine, over);
+  if (over != nullptr) {
+    crash(machine, over);
+    return;
+  }
+  Outputs answers;
+  machine.gateway->answer(local(machine), answers);
+  if (!answers.empty()) execute(machine, answers);
 }
 
 void World::node_happening(Machine& machine, const Happening& happening) {

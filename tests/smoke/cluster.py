@@ -27,7 +27,7 @@ import cluster_site  # noqa: E402
 import netns  # noqa: E402
 import probes  # noqa: E402
 from cluster_checks import (  # noqa: E402
-    BUCKETS, esp_of, owners, repeats, replay, running, settled, start_capture, status, wait_for,
+    BUCKETS, command, esp_of, owners, repeats, replay, running, settled, start_capture, status, wait_for,
     warm_up)
 
 RATE = 40  # probes a second and tunnel
@@ -80,6 +80,26 @@ def check_steady(prober, begin, end, checks):
                [flow.lost_between(begin, end) for flow in prober.flows])
 
 
+def drain_and_check(site, prober, node, what, checks):
+    """All buckets of a node go to others under traffic, and come back: planned moves."""
+    doubled = prober.doubled
+    begin = time.monotonic()
+    for name, done in (("cluster_drain", lambda: status(node)["buckets"] == 0),
+                          ("cluster_undrain", lambda: settled(site, BUCKETS // 4))):
+        command(node, name)
+        wait_for(f"{name} of {node.name}", done)
+        time.sleep(1.0)
+    moved = time.monotonic() - 1.0
+    time.sleep(0.5)
+    end = time.monotonic() - 0.5
+    lost = sum(flow.lost_between(begin, end) for flow in prober.flows)
+    doubled = prober.doubled - doubled
+    sent = sum(sum(begin <= at < end for at in flow.sent) for flow in prober.flows)
+    checks.add(f"{what} drained and back in {moved - begin:.1f} s: of {sent} probes {lost} lost, "
+               f"{doubled} doubled", None if lost == 0 and doubled == 0 and sent > 100 else
+               f"{lost} lost, {doubled} doubled")
+
+
 def run(folder, tunnels):
     checks = checking.Checks("cluster")
     with netns.Lab("plx") as lab:
@@ -115,6 +135,10 @@ def scenario(site, prober, capture, checks):
     time.sleep(3.0)
     end = time.monotonic() - 0.5
     check_steady(prober, begin, end, checks)
+    for role in ("a node", "the master"):
+        node = next(node for node in running(site)
+                    if (status(node)["master"] == node.name) == (role == "the master"))
+        drain_and_check(site, prober, node, role, checks)
     master = next(node for node in running(site) if status(node)["master"] == node.name)
     slave = next(node for node in running(site) if node is not master)
     kill_and_check(site, prober, slave, "a node", checks)

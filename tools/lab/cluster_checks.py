@@ -2,6 +2,7 @@
 # Copyright 2026 The Phalanx Authors
 """What tests and benchmarks of a live cluster ask it, and how its traffic is judged."""
 
+import json
 import socket
 import time
 
@@ -18,6 +19,17 @@ BUCKETS = 256
 def status(node):
     """What the node says of itself, as a dict."""
     return {row["name"]: row["value"] for row in counters.rows_of(node.daemon, "cluster")}
+
+
+def command(node, name):
+    """Tells the node something, by its command socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(10)
+        connection.connect(node.config.settings["node"]["run_dir"] + "/control.sock")
+        connection.sendall(json.dumps({"command": name}).encode() + b"\n")
+        answer = json.loads(connection.makefile().readline())
+    if not answer["ok"]:
+        raise netns.LabError(f"{node.name}: {name}: {answer}")
 
 
 def wait_for(what, condition, seconds=30.0):

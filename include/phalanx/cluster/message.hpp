@@ -171,9 +171,12 @@ struct SnapshotChunk {
   friend bool operator==(const SnapshotChunk&, const SnapshotChunk&) = default;
 };
 
-// Master to old and new owner: these buckets are about to move.
+// These buckets are about to move. Master to old owner, old to new, new to old.
+enum class MoveStep : std::uint8_t { Note = 0, Hold = 1, Close = 2 };
+inline constexpr std::uint8_t kMaxMoveStep = 2;
 struct MoveOrder {
   Version version;  // the committed allocation it starts from
+  MoveStep step = MoveStep::Note;
   std::vector<BucketMove> moves;
   friend bool operator==(const MoveOrder&, const MoveOrder&) = default;
 };

@@ -33,7 +33,8 @@ struct Promise {
   Direction direction = Direction::Inbound;
   LeaseValue lease;
 };
-// The exact end of one direction: the highest number used, and the window (inbound).
+// The exact end of one direction: the highest number used, and the window (inbound) or digests of
+// the packets that were noted (outbound).
 struct Closing {
   base::Uid uid;
   Direction direction = Direction::Inbound;
@@ -65,6 +66,9 @@ class Node {
   Status remove(base::Uid uid, base::BucketIndex bucket, base::TimePoint now, Outputs& out);
   // A raise counts after GateChanged. A lowering counts at once: the worker is below it already.
   Status promise(const Promise& promise, base::TimePoint now, Outputs& out);
+  // After MoveWanted: all that workers send of the bucket is noted from now on. After MoveComing:
+  // all that comes for it is held.
+  void move_ready(base::BucketIndex bucket, base::TimePoint now, Outputs& out);
   // After CloseWanted: no worker uses the bucket any more, and this is how far they went.
   Status close_bucket(base::BucketIndex bucket, std::span<const Closing> closings,
                       base::TimePoint now, Outputs& out);

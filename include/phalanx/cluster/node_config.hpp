@@ -70,8 +70,9 @@ enum class EventKind : std::uint8_t {
   MasterChanged,   // node
   BucketOpened,    // bucket: serve it; its entries are in the table
   BucketShut,      // bucket: stop at once, it was taken away
+  MoveWanted,      // bucket, node: it will go there. Note what is sent, then call move_ready
+  MoveComing,      // bucket: it will be ours soon. Hold its packets, then call move_ready
   CloseWanted,     // bucket, node: stop, then call close_bucket
-  MoveComing,      // bucket: hold its packets, it will be ours soon; the next output waits for it
   EntryInstalled,  // uid, bucket: a quorum has it
   GateChanged,     // uid, direction, limit
   StreamFrozen,    // all our buckets are shut

@@ -36,6 +36,8 @@ struct ClusterConfig {
   std::array<std::byte, 16> birth_key{};  // of the bucket hash, the same on all members for ever
   std::uint16_t udp_port = 4510;          // on the cluster port
   base::Duration heartbeat_interval = std::chrono::milliseconds(10);  // 5 ms..1 s
+  // How long packets wait for a bucket that moves.
+  [[nodiscard]] base::Duration move_hold() const noexcept { return heartbeat_interval / 2; }
   IngressMode ingress = IngressMode::Unicast;
   std::uint32_t weight = 100;  // share of the buckets, 0..1000; 0: none
   std::uint32_t port = 0;      // the cluster port: position in the list of ports

@@ -19,6 +19,7 @@
 #include "phalanx/control/cluster_leases.hpp"
 #include "phalanx/control/cluster_port.hpp"
 #include "phalanx/control/cluster_state.hpp"
+#include "phalanx/control/move_keeper.hpp"
 #include "phalanx/control/sequence_leases.hpp"
 #include "phalanx/control/window_record.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
@@ -96,6 +97,7 @@ class ClusterService final : public SequenceLeases {
     base::TimePoint since{};              // of the phase
     std::uint64_t token = 0;              // quiescence that is waited for
     unsigned rounds = 0;                  // of quiescence still to come
+    bool waited = false;                  // closing: packets waited for a lease
     std::optional<base::TimePoint> left;  // when it was ours last
     std::vector<std::uint32_t> sas;       // positions in the list
   };
@@ -109,6 +111,8 @@ class ClusterService final : public SequenceLeases {
   void begin_opening(base::BucketIndex index, base::TimePoint now);
   void finish_opening(base::BucketIndex index, base::TimePoint now);
   void begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now);
+  [[nodiscard]] bool may_finish_closing(base::BucketIndex index, base::TimePoint now);
+  void move_ready(base::BucketIndex index);
   void finish_closing(base::BucketIndex index, base::TimePoint now);
   void shut(base::BucketIndex index, base::TimePoint now);
   void shut_all(base::TimePoint now);
@@ -135,6 +139,7 @@ class ClusterService final : public SequenceLeases {
   std::unique_ptr<ClusterPort> port_;
   std::unique_ptr<ClusterDriver> driver_;
   std::unique_ptr<ClusterLeases> leases_;
+  MoveKeeper moves_;
   std::vector<LeaseSpec> specs_;
   std::unordered_map<base::Uid, std::uint32_t> by_uid_;  // static SAs
   std::array<Bucket, base::kNumBuckets> buckets_;

@@ -94,6 +94,9 @@ struct Config {
   // In a cluster: which node we are. Every node sees every frame to the ports' MAC addresses, takes
   // what it owns, and sends from the devices' own. 0: alone.
   base::NodeId cluster_node{0};
+  // How long packets wait for a bucket that is on its way here. A move takes less than a tenth of
+  // this; with slower heartbeats it may take longer.
+  base::Duration coming_hold = std::chrono::milliseconds(5);
 };
 
 }  // namespace phalanx::dataplane

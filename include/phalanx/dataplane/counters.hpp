@@ -32,22 +32,24 @@ struct alignas(base::kCacheLine) WorkerCounters {
   std::array<Counter, base::kNumBuckets> clear_bucket_packets;  // clear packets, by their flow
   // Inbound packets of SAs in packet mode that this worker decrypted as the owner of the bucket.
   std::array<Counter, base::kNumBuckets> striped_bucket_packets;
-  Counter from_control;   // packets the control thread handed in
-  Counter to_control;     // punted
-  Counter from_peer;      // handed in by other workers
-  Counter to_peer;        // handed to other workers
-  Counter fragmented;     // IPv4 packets cut into pieces
-  Counter fragments;      // the pieces
-  Counter held;           // gauge: waiting for a lease
-  Counter in_crypto;      // gauge: in a multi-buffer manager
-  Counter in_lanes;       // gauge: given to workers in packet mode, this one included
-  Counter hold_released;  // packets that waited and went on
-  Counter lane_served;    // packets of other workers encrypted or decrypted
-  Counter lane_late;      // packets that left after their turn, because their worker was stuck
-  Counter moves;          // versions of the bucket table adopted
-  Counter polls;          // iterations of the loop
-  Counter busy_polls;     // those that found packets
-  Counter busy_cycles;    // TSC cycles in these
+  Counter from_control;     // packets the control thread handed in
+  Counter to_control;       // punted
+  Counter from_peer;        // handed in by other workers
+  Counter to_peer;          // handed to other workers
+  Counter fragmented;       // IPv4 packets cut into pieces
+  Counter fragments;        // the pieces
+  Counter held;             // gauge: waiting for a lease
+  Counter in_crypto;        // gauge: in a multi-buffer manager
+  Counter in_lanes;         // gauge: given to workers in packet mode, this one included
+  Counter hold_released;    // packets that waited and went on
+  Counter coming_released;  // those that waited for their bucket
+  Counter notes_lost;       // packets of a leaving bucket that its next owner will not know of
+  Counter lane_served;      // packets of other workers encrypted or decrypted
+  Counter lane_late;        // packets that left after their turn, because their worker was stuck
+  Counter moves;            // versions of the bucket table adopted
+  Counter polls;            // iterations of the loop
+  Counter busy_polls;       // those that found packets
+  Counter busy_cycles;      // TSC cycles in these
   Counter sleeps;
   Counter flow_misses;   // clear packets whose flow was not cached
   Counter captured;      // copies handed to the capture thread

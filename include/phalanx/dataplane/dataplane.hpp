@@ -82,6 +82,9 @@ class Dataplane {
   unsigned pop_captured(std::size_t worker, std::span<rte_mbuf*> packets) noexcept;
   [[nodiscard]] bool pop_raise(std::size_t worker, ipsec::Direction& direction,
                                std::uint32_t& index) noexcept;
+  [[nodiscard]] bool pop_passed(std::size_t worker, PassedNote& note) noexcept {
+    return links_[worker].passed && links_[worker].passed->pop(&note, 1) == 1;
+  }
   // Held packets get another try; after leases were published.
   void announce_leases() noexcept;
 
@@ -101,6 +104,7 @@ class Dataplane {
     std::optional<dpdk::PacketRing> from_control;
     std::optional<dpdk::PacketRing> to_capture;
     std::optional<RaiseRing> raises;
+    std::unique_ptr<PassedRing> passed;
     std::vector<std::unique_ptr<PeerLink>> to_peers;  // by worker
     std::unique_ptr<Worker> worker;
     Dataplane* owner = nullptr;

@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -27,7 +28,9 @@ class HoldQueue {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   // Whether packets of this SA wait: later ones must queue behind them.
-  [[nodiscard]] bool waits(std::uint32_t sa) const noexcept { return per_sa_[sa] != 0; }
+  [[nodiscard]] bool waits(std::uint32_t sa) const noexcept {
+    return per_sa_[sa].load(std::memory_order_relaxed) != 0;
+  }
   // False when it is full, or the SA has its share.
   [[nodiscard]] bool push(const Entry& entry) noexcept;
   // Oldest first. Not on an empty queue.
@@ -36,7 +39,7 @@ class HoldQueue {
 
  private:
   std::vector<Entry> ring_;
-  std::vector<std::uint16_t> per_sa_;
+  std::vector<std::atomic<std::uint16_t>> per_sa_;  // writer: the worker; readers: any
   std::size_t capacity_per_sa_;
   std::size_t head_ = 0;
   std::size_t size_ = 0;

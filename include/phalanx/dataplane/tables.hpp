@@ -17,10 +17,12 @@
 #include "phalanx/dataplane/distribution.hpp"
 #include "phalanx/dataplane/fib.hpp"
 #include "phalanx/dataplane/host_table.hpp"
+#include "phalanx/dataplane/node_moves.hpp"
 #include "phalanx/dataplane/spd_classifier.hpp"
 #include "phalanx/ipsec/sa_store.hpp"
 #include "phalanx/ipsec/sad.hpp"
 #include "phalanx/net/bucket_hash.hpp"
+#include "phalanx/net/packet_digest.hpp"
 
 namespace phalanx::dataplane {
 
@@ -107,6 +109,8 @@ struct Tables {
   std::unique_ptr<ipsec::Sad> sad;
   std::unique_ptr<net::BucketHash> bucket_hash;
   DistributionTable distribution;
+  NodeMoves moves;
+  net::PacketDigest digest{net::PacketDigest::Key{}};  // of the cluster, before the workers start
   StripeTable stripes;
   std::unique_ptr<AdjacencyTable> adjacencies;
   std::unique_ptr<HostTable> hosts;

@@ -14,6 +14,7 @@
 #include "phalanx/base/spsc_ring.hpp"
 #include "phalanx/dataplane/bucket_handover.hpp"
 #include "phalanx/dataplane/capture_filter.hpp"
+#include "phalanx/dataplane/coming_queue.hpp"
 #include "phalanx/dataplane/config.hpp"
 #include "phalanx/dataplane/counters.hpp"
 #include "phalanx/dataplane/egress_order.hpp"
@@ -74,6 +75,10 @@ class RaiseRing {
 using PeerRing = base::SpscRing<rte_mbuf*>;
 inline constexpr std::uint32_t kPeerRingSlots = 2048;
 
+// What a worker noted of buckets that leave, for the control thread.
+using PassedRing = base::SpscRing<PassedNote>;
+inline constexpr std::uint32_t kPassedRingSlots = 8192;
+
 // All queues from one worker to another.
 struct PeerLink {
   PeerRing packets{kPeerRingSlots};
@@ -96,10 +101,12 @@ struct WorkerSetup {
   dpdk::PacketRing* from_control = nullptr;
   dpdk::PacketRing* to_capture = nullptr;
   RaiseRing* raises = nullptr;
+  PassedRing* passed = nullptr;     // nullptr: there are no other nodes
   std::vector<PeerLink*> to_peers;  // by worker; nullptr for itself
   std::vector<PeerLink*> from_peers;
   std::uint16_t encrypts = 0;  // workers that take packets to encrypt, a bit each
   Limits limits;
+  base::Duration coming_hold{};  // as Config's
   IdleSleep idle_sleep;
   bool tell_discarded = false;  // as Config's
   std::uint64_t flow_seed = 0;
@@ -130,6 +137,8 @@ class Worker {
   unsigned drain() noexcept;
 
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
+  // Whether packets of this SA wait here for a lease. Any thread.
+  [[nodiscard]] bool holds(std::uint32_t sa) const noexcept { return held_.waits(sa); }
 
  private:
   // Where a clear packet comes from. Travels as EspPacket::tag, for what may have to be said of it.
@@ -256,11 +265,24 @@ class Worker {
   [[nodiscard]] bool is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
                                 base::BucketIndex bucket) const noexcept;
   void free_received(std::span<rte_mbuf*> packets) noexcept;
+
+  // stage_coming.cpp
+  [[nodiscard]] unsigned hold_coming(const DeviceMap& map, rte_mbuf** packets, unsigned count,
+                                     const base::BucketIndex* buckets, const Candidates& found,
+                                     unsigned n, std::uint32_t& foreign) noexcept;
+  [[nodiscard]] bool hold_clear(const ClearPacket& clear, base::BucketIndex bucket,
+                                bool foreign) noexcept;
+  [[nodiscard]] std::uint64_t digest_of(const ClearPacket& clear) const noexcept;
+  void note_passed(const ClearPacket& clear, base::BucketIndex bucket) noexcept;
+  [[nodiscard]] bool still_wanted(const ComingQueue::Entry& entry) noexcept;
+  void release_coming() noexcept;
   void capture_marked(std::span<rte_mbuf* const> packets, std::uint8_t port,
                       DropReason reason) noexcept;
 
   // stage_clear.cpp
   void process_clear() noexcept;
+  [[nodiscard]] bool is_for_others(const ClearPacket& clear, const FlowVerdict& verdict,
+                                   base::BucketIndex bucket) noexcept;
   void apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept;
   // lane: see FlowVerdict. handed: another worker gave it to us, as the owner of the SA's bucket.
   void protect(ClearPacket& clear, ipsec::OutboundSa& sa, std::uint8_t lane, bool handed) noexcept;
@@ -382,6 +404,10 @@ class Worker {
   std::unique_ptr<ipsec::EspEngine> engine_;
   FlowCache flows_;
   HoldQueue held_;
+  ComingQueue coming_;
+  std::uint64_t seen_moves_ = 0;
+  bool releasing_coming_ = false;
+  bool moving_ = false;  // buckets move between nodes; as of this iteration
   std::uint64_t seen_lease_version_ = 0;
   bool releasing_ = false;  // held packets are on their way out
   bool submitted_ = false;  // this iteration gave packets to the multi-buffer manager

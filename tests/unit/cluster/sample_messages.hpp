@@ -87,7 +87,7 @@ inline std::vector<Message> sample_messages() {
                  {{stream, 8, 7, true}}},
       SnapshotRequest{base::BucketIndex(9), 2, 1000},
       SnapshotChunk{base::BucketIndex(9), 2, 1000, 1003, {std::byte{1}, std::byte{2}}},
-      MoveOrder{allocation.version, {{base::BucketIndex(4), stream}}},
+      MoveOrder{allocation.version, MoveStep::Close, {{base::BucketIndex(4), stream}}},
       ColdRequest{base::Generation(3), allocation.version},
       ColdReply{base::Generation(3), base::Term(11), true},
   };

@@ -11,6 +11,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <thread>
@@ -203,8 +206,11 @@ std::uint64_t drops(const WorkerCounters& counters, DropReason reason) {
   return counters.drops[static_cast<std::size_t>(reason)].get();
 }
 
-// Gives the frames to the worker of a gateway and waits until it has judged them.
-void run(Dataplane& gateway, const std::vector<Frame>& frames) {
+// Gives the frames to the worker of a gateway and waits until it has judged them; those that wait
+// for their bucket, after `then`.
+void run(
+    Dataplane& gateway, const std::vector<Frame>& frames,
+    const std::function<void()>& then = [] {}) {
   feed.packets.clear();
   feed.given = 0;
   feed.done.store(false);
@@ -219,6 +225,8 @@ void run(Dataplane& gateway, const std::vector<Frame>& frames) {
   port.rx_pkt_burst = receive;
   ASSERT_TRUE(gateway.start(1).ok());
   while (!feed.done.load(std::memory_order_acquire)) std::this_thread::yield();
+  then();
+  while (gateway.worker(0).counters().held.get() != 0) std::this_thread::yield();
   gateway.stop();
   port.rx_pkt_burst = receive_nothing;
   const auto& counters = gateway.worker(0).counters();
@@ -345,6 +353,143 @@ TEST(Distribute, ForwardsNothingWithoutContactToAQuorum) {
   const auto& counters = (*opened)->worker(0).counters();
   EXPECT_EQ(drops(counters, DropReason::Fenced), 1'000U);
   EXPECT_EQ(counters.to_control.get(), 1U);  // neighbors are still learnt
+}
+
+// ---- buckets that come from another node
+template <typename Do>
+void for_others_buckets(const Do& action) {
+  for (unsigned i = 1; i < base::kNumBuckets; i += 2) {
+    action(base::BucketIndex(static_cast<std::uint8_t>(i)));
+  }
+}
+
+TEST(ComingBuckets, TheirPacketsWaitAndGoOnWhenTheyAreOurs) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming1", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_coming1");
+  config.coming_hold = std::chrono::hours(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  auto& tables = (*opened)->tables();
+  const auto phase = [&](NodeMoves::Phase to) {
+    for_others_buckets([&](base::BucketIndex bucket) { tables.moves.set(bucket, to); });
+  };
+  phase(NodeMoves::Phase::Coming);
+  const auto frames = random_frames(4'000);
+  const net::BucketHash hash(kKey);
+  std::uint64_t foreign = 0;
+  for (const auto& frame : frames) {
+    const auto bucket = bucket_of(hash, frame);
+    foreign += bucket && bucket->value() % 2 == 1 ? 1 : 0;
+  }
+  run(**opened, frames, [&] {
+    EXPECT_EQ((*opened)->worker(0).counters().held.get(), foreign);
+    tables.distribution.take_all();
+    phase(NodeMoves::Phase::None);
+  });
+  const auto& counters = (*opened)->worker(0).counters();
+  EXPECT_EQ(counters.coming_released.get(), foreign);
+  EXPECT_EQ(drops(counters, DropReason::NotOurBucket), 0U);
+  EXPECT_EQ(drops(counters, DropReason::HoldTimeout), 0U);
+}
+
+TEST(ComingBuckets, TheirPacketsAreDroppedWhenTheyDoNotCome) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming2", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_coming2");
+  config.coming_hold = std::chrono::hours(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  auto& moves = (*opened)->tables().moves;
+  for_others_buckets([&](auto bucket) { moves.set(bucket, NodeMoves::Phase::Coming); });
+  std::uint64_t held = 0;
+  run(**opened, random_frames(1'000), [&] {
+    held = (*opened)->worker(0).counters().held.get();
+    for_others_buckets([&](auto bucket) { moves.set(bucket, NodeMoves::Phase::None); });
+  });
+  EXPECT_GT(held, 100U);
+  EXPECT_EQ(drops((*opened)->worker(0).counters(), DropReason::HoldTimeout), held);
+}
+
+// Every second packet was sent by the last owner, which noted it; each of them came twice and was
+// sent once.
+TEST(ComingBuckets, WhatTheLastOwnerSentIsNotSentAgain) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming3", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_coming3");
+  config.cluster_node = base::NodeId(1);
+  config.coming_hold = std::chrono::hours(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  auto& tables = (*opened)->tables();
+  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  const net::BucketHash hash(kKey);
+  std::vector<Frame> frames;
+  std::map<base::BucketIndex, std::vector<std::uint64_t>> noted;
+  std::uint64_t sent = 0;
+  for (std::uint16_t host = 0; frames.size() < 1'000; ++host) {
+    auto frame = ethernet(net::kEtherTypeIpv4, false);
+    append_ipv4(frame, net::kProtoUdp, 0, host, std::array<std::uint8_t, 32>{1, 2, 3, 4});
+    const auto bucket = bucket_of(hash, frame);
+    ASSERT_TRUE(bucket);
+    if (bucket->value() % 2 == 0) continue;
+    if (host % 4 < 2) {
+      noted[*bucket].push_back(
+          tables.digest.of(std::span(frame).subspan(sizeof(net::EthernetHeader))));
+      ++sent;
+    }
+    frames.push_back(frame);
+    frames.push_back(frame);
+  }
+  std::vector<std::unique_ptr<PassedPackets>> passed;
+  for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::Coming); });
+  run(**opened, frames, [&] {
+    for_others_buckets([&](auto bucket) {
+      passed.push_back(std::make_unique<PassedPackets>(noted[bucket]));
+      tables.moves.set_passed(bucket, passed.back().get());
+    });
+    tables.distribution.take_all();
+    for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::None); });
+  });
+  const auto& counters = (*opened)->worker(0).counters();
+  EXPECT_GT(sent, 100U);
+  EXPECT_EQ(drops(counters, DropReason::NotOurBucket), sent);
+  EXPECT_EQ(counters.coming_released.get(), frames.size() - sent);
+}
+
+TEST(ComingBuckets, WhatLeavesIsNoted) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming4", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_coming4");
+  config.cluster_node = base::NodeId(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  auto& tables = (*opened)->tables();
+  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  tables.distribution.take_all();
+  for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::Noting); });
+  auto frame = ethernet(net::kEtherTypeIpv4, false);
+  append_ipv4(frame, net::kProtoUdp, 0, 0, std::array<std::uint8_t, 32>{1, 2, 3, 4});
+  const net::BucketHash hash(kKey);
+  std::uint16_t host = 0;
+  while (bucket_of(hash, frame)->value() % 2 == 0) {
+    frame = ethernet(net::kEtherTypeIpv4, false);
+    append_ipv4(frame, net::kProtoUdp, 0, ++host, std::array<std::uint8_t, 32>{1, 2, 3, 4});
+  }
+  run(**opened, {frame});
+  PassedNote note;
+  ASSERT_TRUE((*opened)->pop_passed(0, note));
+  EXPECT_EQ(note.bucket, *bucket_of(hash, frame));
+  EXPECT_EQ(note.digest, tables.digest.of(std::span(frame).subspan(sizeof(net::EthernetHeader))));
+  EXPECT_FALSE((*opened)->pop_passed(0, note));
 }
 
 }  // namespace

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "phalanx/base/log.hpp"
+#include "phalanx/control/cluster_service.hpp"
+
+// ClusterService: buckets that open, close, come and go.
+namespace phalanx::control {
+namespace {
+
+using namespace std::chrono_literals;
+using cluster::Direction;
+
+constexpr const char* kComponent = "cluster";
+// Longer than workers hold packets that wait for a lease (100 ms).
+constexpr auto kSettle = 150ms;
+// A packet may be in a queue between two workers: both pass a burst twice.
+constexpr unsigned kRounds = 2;
+constexpr base::Generation kFirstGeneration{1};
+// First leases of an SA: what the lease book has as minimum.
+constexpr cluster::LeaseValue kFirstInbound{1, 0};
+constexpr cluster::LeaseValue kFirstOutbound{1024, 10};
+
+}  // namespace
+
+void ClusterService::begin_opening(base::BucketIndex index, base::TimePoint now) {
+  auto& bucket = at(index);
+  if (!driver_->node().serves(index) || bucket.phase == Phase::Ours) return;
+  const bool traces = bucket.left && now - *bucket.left < kSettle;
+  if (!bucket.left) return finish_opening(index, now);
+  bucket.phase = Phase::Settling;
+  bucket.since = traces ? *bucket.left : now - kSettle;
+  bucket.rounds = 0;
+  moving_.insert(index);
+}
+
+void ClusterService::finish_opening(base::BucketIndex index, base::TimePoint now) {
+  auto& bucket = at(index);
+  bucket.phase = Phase::Ours;
+  bucket.since = now;
+  ++stats_.opened;
+  ++ours_;
+  const auto& entries = driver_->node().memory().table.bucket(index).entries;
+  std::vector<std::uint64_t> passed;
+  for (const auto sa : bucket.sas) {
+    const auto entry = entries.find(specs_[sa].key.uid);
+    if (entry == entries.end()) {
+      install(sa);
+      continue;
+    }
+    open_sa(sa, entry->second, now);
+    const auto& out = entry->second.directions[static_cast<std::size_t>(Direction::Outbound)];
+    const auto noted = parse_passed(out.window);
+    passed.insert(passed.end(), noted.begin(), noted.end());
+  }
+  moves_.arrived(index, std::move(passed));
+  dataplane_.tables().distribution.assign(index, self_);
+  moves_.release(index);
+}
+
+// The core waits for the workers before it tells the next node.
+void ClusterService::move_ready(base::BucketIndex index) {
+  static_cast<void>(
+      driver_->command([&](cluster::Node& node, base::TimePoint now, cluster::Outputs& out) {
+        node.move_ready(index, now, out);
+        return cluster::Node::Status(base::Ok{});
+      }));
+}
+
+void ClusterService::install(std::uint32_t sa) {
+  // After a cold start nobody remembers how far a static SA went: it needs new keys.
+  if (driver_->node().memory().generation > kFirstGeneration) {
+    if (stats_.refused++ == 0) {
+      base::log_error(kComponent,
+                      "no node remembers the numbers of static SAs: give them new keys");
+    }
+    return;
+  }
+  cluster::Install install;
+  install.uid = specs_[sa].key.uid;
+  install.bucket = bucket_of(sa);
+  const auto way = static_cast<std::size_t>(direction_of(sa));
+  install.leases[way] =
+      direction_of(sa) == cluster::Direction::Inbound ? kFirstInbound : kFirstOutbound;
+  const auto done =
+      driver_->command([&](cluster::Node& node, base::TimePoint now, cluster::Outputs& out) {
+        return node.install(install, now, out);
+      });
+  if (done.ok()) {
+    ++stats_.installed;
+  } else if (done.error() == cluster::CommandError::StreamFull) {
+    to_install_.insert(sa);
+  }
+}
+
+// At the floor that follows from all earlier owners' leases, or exactly where the last one stopped.
+void ClusterService::open_sa(std::uint32_t sa, const cluster::Entry& entry, base::TimePoint now) {
+  const auto& state = entry.directions[static_cast<std::size_t>(direction_of(sa))];
+  auto& sas = *dataplane_.tables().sas;
+  const auto floor = std::max<std::uint64_t>(state.floor, 1);
+  const auto window = direction_of(sa) == Direction::Inbound ? parse_window(state.window)
+                                                             : std::optional<WindowRecord>();
+  if (window) {
+    sas.resume(sa, window->top, window->seen);
+    leases_->open(sa, window->top, now);
+    return;
+  }
+  sas.restart(sa, floor);
+  leases_->open(sa, floor - 1, now);
+}
+
+void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now) {
+  auto& bucket = at(index);
+  if (bucket.phase != Phase::Ours) return;
+  dataplane_.tables().distribution.assign(index, to);
+  bucket.phase = Phase::Closing;
+  bucket.since = now;
+  bucket.rounds = kRounds;
+  bucket.waited = false;
+  bucket.token = dataplane_.quiescence().start();
+  bucket.left.reset();
+  --ours_;
+  moving_.insert(index);
+}
+
+// What waits for a lease leaves first; then workers are quiescent once more.
+bool ClusterService::may_finish_closing(base::BucketIndex index, base::TimePoint now) {
+  auto& bucket = at(index);
+  const auto held = [&](std::uint32_t sa) {
+    for (std::size_t i = 0; i < dataplane_.num_workers(); ++i) {
+      if (dataplane_.worker(i).holds(sa)) return true;
+    }
+    return false;
+  };
+  if (std::any_of(bucket.sas.begin(), bucket.sas.end(), held)) {
+    bucket.waited = true;
+    if (now - bucket.since < config_.heartbeat_interval) return false;
+    bucket.left = now;  // given up: they are traces for who opens the bucket again
+    return true;
+  }
+  if (!bucket.waited) return true;
+  bucket.waited = false;
+  bucket.rounds = kRounds;
+  bucket.token = dataplane_.quiescence().start();
+  return false;
+}
+
+void ClusterService::finish_closing(base::BucketIndex index, base::TimePoint now) {
+  auto& bucket = at(index);
+  const auto& sas = *dataplane_.tables().sas;
+  const auto& entries = driver_->node().memory().table.bucket(index).entries;
+  std::vector<cluster::Closing> closings;
+  auto passed = moves_.left(index);
+  for (const auto sa : bucket.sas) {
+    leases_->shut(sa);
+    const auto uid = specs_[sa].key.uid;
+    const auto entry = entries.find(uid);
+    if (entry == entries.end()) continue;
+    cluster::Closing closing;
+    closing.uid = uid;
+    closing.direction = direction_of(sa);
+    closing.top.size_log2 =
+        entry->second.directions[static_cast<std::size_t>(closing.direction)].lease.size_log2;
+    if (const auto* in = sas.inbound(sa)) {
+      closing.top.number = in->top_sequence();
+      closing.window = write_window({in->top_sequence(), in->window().seen()});
+    } else {
+      closing.top.number = sas.outbound(sa)->next_sequence() - 1;
+      closing.window = write_passed(std::exchange(passed, {}));
+    }
+    closings.push_back(std::move(closing));
+  }
+  const auto done =
+      driver_->command([&](cluster::Node& node, base::TimePoint at, cluster::Outputs& out) {
+        return node.close_bucket(index, closings, at, out);
+      });
+  if (done.ok()) ++stats_.closed;
+  bucket.phase = Phase::Away;
+  bucket.since = now;
+}
+
+void ClusterService::shut(base::BucketIndex index, base::TimePoint now) {
+  auto& bucket = at(index);
+  moving_.erase(index);
+  moves_.forget(index);
+  const bool ours = bucket.phase == Phase::Ours;
+  if (ours || bucket.phase == Phase::Closing) {
+    for (const auto sa : bucket.sas) leases_->shut(sa);
+    bucket.left = now;
+  }
+  if (ours) {
+    dataplane_.tables().distribution.assign(index, dataplane::DistributionTable::kNobody);
+    ++stats_.shut;
+    --ours_;
+  }
+  bucket.phase = Phase::Away;
+  bucket.since = now;
+}
+
+void ClusterService::shut_all(base::TimePoint now) {
+  for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
+    shut(base::BucketIndex(static_cast<std::uint8_t>(i)), now);
+  }
+}
+
+bool ClusterService::settled(Bucket& bucket) {
+  auto& quiescence = dataplane_.quiescence();
+  if (!quiescence.passed(bucket.token)) return false;
+  if (--bucket.rounds == 0) return true;
+  bucket.token = quiescence.start();
+  return false;
+}
+
+void ClusterService::step_buckets(base::TimePoint now) {
+  for (auto at_index = moving_.begin(); at_index != moving_.end();) {
+    const auto index = *at_index++;  // finishing takes it out
+    auto& bucket = at(index);
+    if (bucket.phase == Phase::Settling && bucket.rounds == 0) {
+      if (now - bucket.since < kSettle) continue;
+      bucket.rounds = kRounds;
+      bucket.token = dataplane_.quiescence().start();
+    }
+    if (bucket.rounds != 0 && !settled(bucket)) continue;
+    if (bucket.phase == Phase::Closing && !may_finish_closing(index, now)) continue;
+    moving_.erase(index);
+    if (bucket.phase == Phase::Settling) {
+      finish_opening(index, now);
+    } else {
+      finish_closing(index, now);
+    }
+  }
+  if (to_install_.empty()) return;
+  for (const auto sa : std::exchange(to_install_, {})) {
+    if (at(bucket_of(sa)).phase == Phase::Ours) install(sa);
+  }
+}
+
+}  // namespace phalanx::control

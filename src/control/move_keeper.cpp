@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Phalanx Authors
+#include "phalanx/control/move_keeper.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "phalanx/base/byte_reader.hpp"
+#include "phalanx/base/endian.hpp"
+#include "phalanx/cluster/record.hpp"
+
+namespace phalanx::control {
+namespace {
+
+// What was noted must cover all that the other node may still hold.
+constexpr int kNoteFactor = 4;
+
+}  // namespace
+
+MoveKeeper::MoveKeeper(dataplane::Dataplane& dataplane, base::Duration hold_for, Ready ready)
+    : dataplane_(dataplane),
+      moves_(dataplane.tables().moves),
+      hold_for_(hold_for),
+      ready_(std::move(ready)) {}
+
+void MoveKeeper::begin(base::BucketIndex bucket, Phase phase, base::TimePoint now) {
+  auto& move = moving_[bucket];
+  move.asked = now;
+  if (move.phase == phase && move.waiting) return;
+  if (move.phase == phase) {
+    ready_(bucket);
+    return;
+  }
+  move.phase = phase;
+  move.noted.clear();
+  moves_.set(bucket, phase);
+  move.token = dataplane_.quiescence().start();
+  move.waiting = true;
+}
+
+void MoveKeeper::note(base::BucketIndex bucket, base::TimePoint now) {
+  begin(bucket, Phase::Noting, now);
+}
+
+void MoveKeeper::expect(base::BucketIndex bucket, base::TimePoint now) {
+  begin(bucket, Phase::Coming, now);
+}
+
+void MoveKeeper::arrived(base::BucketIndex bucket, std::vector<std::uint64_t> passed) {
+  auto& known = passed_[bucket];
+  if (known) retired_.emplace_back(dataplane_.quiescence().start(), std::move(known));
+  if (!passed.empty()) known = std::make_unique<dataplane::PassedPackets>(std::move(passed));
+  moves_.set_passed(bucket, known.get());
+}
+
+void MoveKeeper::release(base::BucketIndex bucket) {
+  forget(bucket);
+  moves_.announce();
+}
+
+std::vector<std::uint64_t> MoveKeeper::left(base::BucketIndex bucket) {
+  collect();
+  auto noted = std::move(moving_[bucket].noted);
+  forget(bucket);
+  return noted;
+}
+
+void MoveKeeper::forget(base::BucketIndex bucket) {
+  if (moving_.erase(bucket) != 0) moves_.set(bucket, Phase::None);
+}
+
+void MoveKeeper::collect() {
+  dataplane::PassedNote note;
+  for (std::size_t worker = 0; worker < dataplane_.num_workers(); ++worker) {
+    while (dataplane_.pop_passed(worker, note)) {
+      const auto move = moving_.find(note.bucket);
+      if (move != moving_.end()) move->second.noted.push_back(note.digest);
+    }
+  }
+}
+
+void MoveKeeper::step(base::TimePoint now) {
+  if (!moving_.empty()) collect();
+  for (auto at = moving_.begin(); at != moving_.end();) {
+    const auto bucket = at->first;
+    auto& move = (at++)->second;  // forgetting takes it out
+    const auto limit = move.phase == Phase::Noting ? hold_for_ * kNoteFactor : hold_for_;
+    if (now - move.asked > limit) {
+      forget(bucket);
+    } else if (move.waiting && dataplane_.quiescence().passed(move.token)) {
+      move.waiting = false;
+      ready_(bucket);
+    }
+  }
+  std::erase_if(retired_,
+                [this](const auto& each) { return dataplane_.quiescence().passed(each.first); });
+}
+
+cluster::Bytes write_passed(const std::vector<std::uint64_t>& digests) {
+  const auto count = std::min(digests.size(), cluster::kMaxRecordBody / sizeof(base::be64));
+  // The newest are those that the next owner is most likely to hold.
+  std::vector<base::be64> words;
+  for (auto i = digests.size() - count; i < digests.size(); ++i) words.emplace_back(digests[i]);
+  const auto bytes = std::as_bytes(std::span(words));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::vector<std::uint64_t> parse_passed(const cluster::Bytes& bytes) {
+  std::vector<std::uint64_t> digests;
+  base::ByteReader in(bytes);
+  while (in.remaining() >= sizeof(base::be64)) digests.push_back(in.u64());
+  return digests;
+}
+
+}  // namespace phalanx::control
