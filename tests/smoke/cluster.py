@@ -6,7 +6,9 @@
 Probes run over many tunnels while a node that is not the master and then the master are killed
 (SIGKILL). Flows whose SAs other nodes own lose nothing; those of the dead node are back; no SA
 repeats a number or an IV on the wire; everything that ever came in is sent to all nodes once more
-after each fault, and nothing is delivered twice. The checks themselves are shown a planted repeat.
+after each fault, and nothing is delivered twice. Before that a node and the master are drained and
+take their share again: planned moves, which lose and double nothing. The checks themselves are shown
+a planted repeat.
 
 Three daemons, a Linux kernel and the probes share a few CPUs here: the heartbeat interval is ten
 times the usual one, so that a busy machine is not taken for a dead node. Times scale with it.
@@ -27,8 +29,8 @@ import cluster_site  # noqa: E402
 import netns  # noqa: E402
 import probes  # noqa: E402
 from cluster_checks import (  # noqa: E402
-    BUCKETS, command, esp_of, owners, repeats, replay, running, settled, start_capture, status, wait_for,
-    warm_up)
+    BUCKETS, command, esp_of, owners, repeats, replay, running, settled, start_capture, status,
+    wait_for, warm_up)
 
 RATE = 40  # probes a second and tunnel
 BACK_SECONDS = 4.0  # detection, election, allocation and lease gap at ten times the usual interval
