@@ -6,9 +6,9 @@
 First a node and the master are drained under traffic and take their share again: planned moves,
 which lose and double nothing. Then probes run over many tunnels while a node that is not the master
 and then the master are killed (SIGKILL). Flows whose SAs other nodes own lose nothing; those of the
-dead node are back; no SA repeats a number or an IV on the wire; everything that ever came in is sent
-to all nodes once more after each fault, and nothing is delivered twice. The checks themselves are
-shown a planted repeat.
+dead node are back; no SA repeats a number or an IV on the wire; everything that ever came in is
+sent to all nodes once more after each fault, and nothing is delivered twice. The checks themselves
+are shown a planted repeat.
 
 Three daemons, a Linux kernel and the probes share a few CPUs here: the heartbeat interval is ten
 times the usual one, so that a busy machine is not taken for a dead node. Times scale with it.
