@@ -48,9 +48,11 @@ void MoveKeeper::expect(base::BucketIndex bucket, base::TimePoint now) {
 
 void MoveKeeper::arrived(base::BucketIndex bucket, std::vector<std::uint64_t> passed) {
   auto& known = passed_[bucket];
-  if (known) retired_.emplace_back(dataplane_.quiescence().start(), std::move(known));
+  auto old = std::move(known);
   if (!passed.empty()) known = std::make_unique<dataplane::PassedPackets>(std::move(passed));
   moves_.set_passed(bucket, known.get());
+  // Only now: a worker that is quiescent from here on does not find the old one.
+  if (old) retired_.emplace_back(dataplane_.quiescence().start(), std::move(old));
 }
 
 void MoveKeeper::release(base::BucketIndex bucket) {

@@ -89,8 +89,8 @@ void Worker::release_coming() noexcept {
   std::bitset<base::kNumBuckets> coming;
   for (std::size_t i = 0; i < base::kNumBuckets; ++i) {
     const base::BucketIndex bucket(static_cast<std::uint8_t>(i));
-    ours[i] = tables_.distribution.is_ours(bucket);
     coming[i] = tables_.moves.phase(bucket) == NodeMoves::Phase::Coming;
+    ours[i] = !coming[i] && tables_.distribution.is_ours(bucket);
   }
   releasing_coming_ = true;
   unsigned pending = 0;

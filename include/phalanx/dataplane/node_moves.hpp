@@ -56,8 +56,9 @@ class NodeMoves {
   // ---- readers
   // Once a burst: nothing of all this is going on.
   [[nodiscard]] bool idle() const noexcept { return moving_.load(std::memory_order_relaxed) == 0; }
+  // Who does not find a bucket Coming any more finds its owner and what has passed.
   [[nodiscard]] Phase phase(base::BucketIndex bucket) const noexcept {
-    return phases_[bucket.value()].load(std::memory_order_relaxed);
+    return phases_[bucket.value()].load(std::memory_order_acquire);
   }
   // Changes when held packets should be looked at again.
   [[nodiscard]] std::uint64_t version() const noexcept {
@@ -72,7 +73,7 @@ class NodeMoves {
     auto& now = phases_[bucket.value()];
     const auto before = now.load(std::memory_order_relaxed);
     const auto moving = moving_.load(std::memory_order_relaxed);
-    now.store(phase, std::memory_order_relaxed);
+    now.store(phase, std::memory_order_release);
     moving_.store(moving - (before != Phase::None) + (phase != Phase::None),
                   std::memory_order_relaxed);
     announce();
