@@ -28,6 +28,9 @@ from cluster_checks import (  # noqa: E402
     BUCKETS, running, settled, start_capture, status, wait_for, warm_up)
 
 
+RATE = 20  # probes a second and tunnel
+
+
 def check_program(checks):
     libraries = subprocess.run(["ldd", daemon.program("phalanx-witness")], check=True,
                                capture_output=True, text=True).stdout
@@ -76,7 +79,7 @@ def run(folder, tunnels):
             dump = start_capture(site, capture)
             pairs = [(t.host_address, t.peer_address) for t in site.tunnels]
             warm_up(site, pairs)
-            prober = probes.Prober(site.host, pairs, cluster.RATE)
+            prober = probes.Prober(site.host, pairs, RATE)
             try:
                 scenario(site, prober, capture, checks)
             finally:
