@@ -270,9 +270,10 @@ void Gateway::tick(base::TimePoint now, Outputs& out, Random& random) {
   release(now, out);
   std::vector<base::BucketIndex> due;
   for (const auto& [bucket, since] : closing_) {
-    const bool waiting = std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
-      return held.bucket == bucket && sas_.contains(held.uid);
-    });
+    const bool waiting =
+        std::any_of(held_.begin(), held_.end(), [this, wanted = bucket](const Held& held) {
+          return held.bucket == wanted && sas_.contains(held.uid);
+        });
     if (now - since >= kQuiescence && !waiting) due.push_back(bucket);
   }
   for (const auto bucket : due) {

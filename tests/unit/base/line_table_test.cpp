@@ -79,8 +79,8 @@ TEST(LineTable, AgreesWithStandardMapUnderRandomOperations) {
           ASSERT_TRUE(table.erase(tag, reference));
           ASSERT_FALSE(table.erase(tag, reference));
           const auto [first, last] = model.equal_range(tag);
-          model.erase(
-              std::find_if(first, last, [&](const auto& it) { return it.second == reference; }));
+          model.erase(std::find_if(
+              first, last, [wanted = reference](const auto& it) { return it.second == wanted; }));
         }
         ASSERT_EQ(table.size(), model.size());
         if (step % 16 == 0) {

@@ -42,7 +42,8 @@ struct Supervised : testing::Test {
   std::string heard() const {
     std::array<char, 256> text{};
     const auto size = ::recv(manager.get(), text.data(), text.size(), MSG_DONTWAIT);
-    return size < 0 ? std::string("nothing") : std::string(text.data(), size);
+    return size < 0 ? std::string("nothing")
+                    : std::string(text.data(), static_cast<std::size_t>(size));
   }
   test::TemporaryDirectory folder;
   FileDescriptor manager{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};

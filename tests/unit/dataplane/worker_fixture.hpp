@@ -159,7 +159,7 @@ class WorkerTest : public testing::Test {
   std::optional<dpdk::Quiescence> quiescence_;
   std::optional<dpdk::PacketRing> to_control_, from_control_, to_capture_;
   PeerLink to_peer_, from_peer_;
-  const BucketTable buckets_;  // all of worker 0
+  const BucketTable buckets_{};  // all of worker 0
   std::optional<RaiseRing> raises_;
 };
 

@@ -202,7 +202,7 @@ TEST(ReplayWindow, GoesOnElsewhereAsItWas) {
 TEST(ReplayWindow, OfAnotherSizeTakesNothingThatItCannotKnow) {
   ReplayWindow small;
   small.start(32, 1, {});
-  for (const std::uint64_t number : {100, 90, 80}) static_cast<void>(small.accept(number));
+  for (const std::uint64_t number : {100U, 90U, 80U}) static_cast<void>(small.accept(number));
   std::vector<std::uint64_t> ring(ReplayWindow::ring_words(256));
   ReplayWindow large;
   large.start(256, 1, ring);
