@@ -120,28 +120,30 @@ void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, bas
   bucket.since = now;
   bucket.rounds = kRounds;
   bucket.waited = false;
+  bucket.given_up = false;
   bucket.token = dataplane_.quiescence().start();
   bucket.left.reset();
   --ours_;
   moving_.insert(index);
 }
 
-// What waits for a lease leaves first; then workers are quiescent once more.
+// What waits for a lease leaves first; then workers are quiescent once more. Before it is given up
+// the gates are shut, so that none gets a number behind the ones that the closing records will
+// tell.
 bool ClusterService::may_finish_closing(base::BucketIndex index, base::TimePoint now) {
   auto& bucket = at(index);
+  if (bucket.given_up) return true;
   const auto held = [&](std::uint32_t sa) {
-    for (std::size_t i = 0; i < dataplane_.num_workers(); ++i) {
-      if (dataplane_.worker(i).holds(sa)) return true;
-    }
-    return false;
+    return any_worker([sa](const auto& worker) { return worker.holds(sa); });
   };
   if (std::any_of(bucket.sas.begin(), bucket.sas.end(), held)) {
     bucket.waited = true;
     if (now - bucket.since < config_.heartbeat_interval) return false;
-    bucket.left = now;  // given up: they are traces for who opens the bucket again
+    for (const auto sa : bucket.sas) leases_->shut(sa);
+    bucket.given_up = true;
+  } else if (!bucket.waited) {
     return true;
   }
-  if (!bucket.waited) return true;
   bucket.waited = false;
   bucket.rounds = kRounds;
   bucket.token = dataplane_.quiescence().start();
@@ -178,6 +180,11 @@ void ClusterService::finish_closing(base::BucketIndex index, base::TimePoint now
         return node.close_bucket(index, closings, at, out);
       });
   if (done.ok()) ++stats_.closed;
+  // Traces for who opens the bucket again: what was given up, and what comes out of a multi-buffer
+  // manager only now, wait for a gate that is shut.
+  const bool in_crypto =
+      any_worker([](const auto& worker) { return worker.counters().in_crypto.get() != 0; });
+  if (bucket.given_up || in_crypto) bucket.left = now;
   bucket.phase = Phase::Away;
   bucket.since = now;
 }

@@ -98,6 +98,7 @@ class ClusterService final : public SequenceLeases {
     std::uint64_t token = 0;              // quiescence that is waited for
     unsigned rounds = 0;                  // of quiescence still to come
     bool waited = false;                  // closing: packets waited for a lease
+    bool given_up = false;                // closing: on those; no number is given out any more
     std::optional<base::TimePoint> left;  // when it was ours last
     std::vector<std::uint32_t> sas;       // positions in the list
   };
@@ -123,6 +124,13 @@ class ClusterService final : public SequenceLeases {
   void end(const std::string& why);
   void report(base::TimePoint now);
 
+  template <typename Condition>
+  [[nodiscard]] bool any_worker(Condition condition) const {
+    for (std::size_t i = 0; i < dataplane_.num_workers(); ++i) {
+      if (condition(dataplane_.worker(i))) return true;
+    }
+    return false;
+  }
   [[nodiscard]] Bucket& at(base::BucketIndex index) noexcept { return buckets_[index.value()]; }
   [[nodiscard]] cluster::Direction direction_of(std::uint32_t sa) const noexcept {
     return specs_[sa].key.direction == cluster::LeaseDirection::Inbound
