@@ -4,8 +4,8 @@
 """Three nodes are one gateway while its cluster port is attacked, its cables are cut and a node
 stands still.
 
-As cluster.py, whose judgement this uses: probes run over all tunnels, what ever came in is replayed
-to all nodes after each fault, and every number and IV that left is looked at.
+As in cluster.py, probes run over all tunnels, what ever came in is replayed to all nodes after each
+fault, and every number and IV that left is looked at.
 
     attack   garbage, frames of the cluster repeated, changed and of another version, and a flood,
              from another port of the switch: nothing is accepted, nobody is taken for dead
@@ -13,58 +13,28 @@ to all nodes after each fault, and every number and IV that left is looked at.
     cut      the cluster cable of a node, then of the master: it forwards nothing, and comes back
 """
 
-import argparse
 import pathlib
 import random
 import re
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "lab"))
 
 # pylint: disable=wrong-import-position
-import checks as checking  # noqa: E402
-import cluster  # noqa: E402
-import cluster_site  # noqa: E402
+import cluster_watch  # noqa: E402
 import counters  # noqa: E402
 import netns  # noqa: E402
 import pcap  # noqa: E402
 import probes  # noqa: E402
-from cluster_checks import (  # noqa: E402
-    BUCKETS, owners, running, settled, start_capture, status, wait_for, warm_up)
+from cluster_checks import BUCKETS, owners, running, settled, status, wait_for  # noqa: E402
 
 CLUSTER_PORT = 4510
 INTRUDER_MAC = "02:00:00:00:66:66"
 FLOOD_SECONDS = 2.0
 AWAY_SECONDS = 2.0
-
-
-class Run:
-    """One site under probes, and where its checks go."""
-
-    def __init__(self, site, prober, capture, checks):
-        self.site = site
-        self.prober = prober
-        self.capture = capture
-        self.checks = checks
-
-    def master(self):
-        return next(node for node in running(self.site) if status(node)["master"] == node.name)
-
-    def slave(self):
-        master = self.master()
-        return next(node for node in running(self.site) if node is not master)
-
-    def lost(self, begin, end, but=None):
-        """Lost probes of the flows that `but` had nothing to do with."""
-        owned, name = but or ({}, None)
-        return sum(flow.lost_between(begin, end)
-                   for tunnel, flow in zip(self.site.tunnels, self.prober.flows)
-                   if name not in owned.get(tunnel.index, ()))
 
 
 # ---- attack -------------------------------------------------------------------------------------
@@ -124,8 +94,8 @@ def check_keys(site, frames, checks):
     checks.add("the check finds a planted key", None if shows_key(planted, keys) else "not found")
 
 
-def attack(run):
-    site, checks = run.site, run.checks
+def attack(watch):
+    site, checks = watch.site, watch.checks
     dice = random.Random(4510)
     frames = cluster_frames(site)
     check_keys(site, frames, checks)
@@ -152,7 +122,7 @@ def attack(run):
     link.close()
     time.sleep(1.0)
     after = {node.name: status(node) for node in running(site)}
-    lost = run.lost(begin, time.monotonic() - 0.5)
+    lost = watch.lost(begin, time.monotonic() - 0.5)
     checks.add(f"{sent} hostile frames on the cluster port: {lost} probes lost",
                None if lost == 0 and len(frames) > 50 else f"{lost} lost, {len(frames)} frames")
     judge_attack(before, after, checks)
@@ -176,10 +146,10 @@ def judge_attack(before, after, checks):
 
 # ---- nodes that are not dead --------------------------------------------------------------------
 
-def away_and_back(run, node, what, leave, come_back):
+def away_and_back(watch, node, what, leave, come_back):
     """Takes a node away for a while. Its buckets go to others, it forwards nothing meanwhile or
     afterwards that is not its own, and it gets its share again."""
-    site, checks = run.site, run.checks
+    site, checks = watch.site, watch.checks
     others = [each for each in running(site) if each is not node]
     owned = owners(site)
     begin = time.monotonic()
@@ -194,16 +164,16 @@ def away_and_back(run, node, what, leave, come_back):
     wait_for(f"return of {node.name}", lambda: settled(site, 1))
     end = time.monotonic() - 0.5
     # Buckets that come back by plan are not held yet: what is lost then is not the fault's.
-    lost = run.lost(begin, begin + AWAY_SECONDS, (owned, node.id))
+    lost = watch.lost(begin, begin + AWAY_SECONDS, (owned, node.id))
     checks.add(f"{what}: flows of other nodes lost {lost}", None if lost == 0 else f"lost {lost}")
-    outage = max(flow.outage(begin, end) for flow in run.prober.flows)
+    outage = max(flow.outage(begin, end) for flow in watch.prober.flows)
     checks.add(f"{what}: longest outage {outage:.2f} s",
-               None if outage <= cluster.BACK_SECONDS else f"outage {outage:.2f} s")
-    cluster.check_replay(site, run.prober, run.capture, what, checks)
+               None if outage <= cluster_watch.BACK_SECONDS else f"outage {outage:.2f} s")
+    watch.check_replay(what)
 
 
-def stop(run):
-    away_and_back(run, run.slave(), "a node stood still",
+def stop(watch):
+    away_and_back(watch, watch.slave(), "a node stood still",
                   lambda node: node.daemon.process.send_signal(signal.SIGSTOP),
                   lambda node: node.daemon.process.send_signal(signal.SIGCONT))
 
@@ -213,74 +183,39 @@ def fenced(node):
     return next(row["packets"] for row in rows if row["reason"] == "fenced")
 
 
-def cut(run):
-    for node, what in ((run.slave(), "the cluster cable of a node cut"),
-                       (run.master(), "that of the master cut")):
+def cut(watch):
+    for node, what in ((watch.slave(), "the cluster cable of a node cut"),
+                       (watch.master(), "that of the master cut")):
         before = fenced(node)
-        away_and_back(run, node, what,
+        away_and_back(watch, node, what,
                       lambda each: each.namespace.ip("link", "set", "sync0", "down"),
                       lambda each: each.namespace.ip("link", "set", "sync0", "up"))
         dropped = fenced(node) - before
-        run.checks.add(f"{what}: {dropped} packets met a closed fence",
+        watch.checks.add(f"{what}: {dropped} packets met a closed fence",
                        None if dropped > 0 else "none")
 
 
 FAULTS = {"attack": attack, "stop": stop, "cut": cut}
 
 
-def run_all(folder, tunnels, names, rounds):
-    checks = checking.Checks("cluster-faults")
-    with netns.Lab("plxf") as lab:
-        site = cluster_site.ClusterSite(lab, folder, tunnels=tunnels)
-        try:
-            site.start()
-            wait_for("cluster", lambda: settled(site, BUCKETS // 4))
-            lab.peers[0].wait_ready()
-            capture = site.folder / "peer.pcap"
-            dump = start_capture(site, capture)
-            pairs = [(t.host_address, t.peer_address) for t in site.tunnels]
-            warm_up(site, pairs)
-            for _ in range(rounds):
-                prober = probes.Prober(site.host, pairs, cluster.RATE)
-                try:
-                    time.sleep(1.0)
-                    for name in names:
-                        FAULTS[name](Run(site, prober, capture, checks))
-                finally:
-                    prober.stop()
-                checks.add("no probe was answered twice",
-                           None if prober.doubled == 0 else f"{prober.doubled} doubled")
-            netns.stop_process(dump)
-            cluster.check_unique(capture, checks)
-        except netns.LabError as error:
-            checks.add("the scenario", error)
-            for node in site.nodes.values():
-                print(node.daemon.log()[-3000:] if node.daemon else "", flush=True)
-        finally:
-            site.close()
-    return checks
+def scenario_of(faults, rounds):
+    def scenario(watch):
+        for _ in range(rounds):
+            with watch.probing():
+                time.sleep(1.0)
+                for name in faults:
+                    FAULTS[name](watch)
+    return scenario
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--tunnels", type=int, default=8)
+    parser = cluster_watch.parser(__doc__)
     parser.add_argument("--fault", action="append", choices=FAULTS, help="default: all")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--keep", action="store_true", help="keep logs and capture")
     options = parser.parse_args()
-    netns.require_root_and("ip", "ethtool", "ping", "tcpdump", "linux.uml")
-    folder = tempfile.mkdtemp(prefix="plx-faults-")
-    checks = run_all(folder, options.tunnels, options.fault or list(FAULTS), options.rounds)
-    result = checks.summary()
-    if result == 0 and not options.keep:
-        shutil.rmtree(folder)
-    else:
-        print(f"cluster-faults: files are in {folder}")
-    return result
+    return cluster_watch.main("cluster-faults", options,
+                              scenario_of(options.fault or list(FAULTS), options.rounds), "plxf")
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except netns.LabError as error:
-        sys.exit(f"cluster-faults: {error}")
+    sys.exit(main())

@@ -117,6 +117,9 @@ class Node:
     def kill(self):
         self.daemon.kill()
 
+    def log(self):
+        return self.daemon.log() if self.daemon else ""
+
     @property
     def running(self):
         return self.daemon is not None and self.daemon.process.poll() is None

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Phalanx Authors
+"""A cluster under probes, and how its faults are judged: what tests of whole clusters share.
+
+A test hands its scenario to main(). The site is up and its traffic is captured when it begins, and
+at its end no SA may have repeated a number or an IV on the wire.
+"""
+
+import argparse
+import contextlib
+import shutil
+import tempfile
+import time
+
+import checks as checking
+import cluster_site
+import netns
+import probes
+from cluster_checks import (
+    BUCKETS, esp_of, owners, repeats, replay, running, settled, start_capture, status, wait_for,
+    warm_up)
+
+RATE = 40  # probes a second and tunnel
+BACK_SECONDS = 4.0  # detection, election, allocation and lease gap at ten times the usual interval
+
+
+class Watch:
+    """One site, its probes, and where its checks go."""
+
+    def __init__(self, site, capture, checks):
+        self.site = site
+        self.capture = capture
+        self.checks = checks
+        self.prober = None
+        self.pairs = [(t.host_address, t.peer_address) for t in site.tunnels]
+
+    @contextlib.contextmanager
+    def probing(self, rate=RATE):
+        """Probes all tunnels meanwhile; none may be answered twice."""
+        self.prober = probes.Prober(self.site.host, self.pairs, rate)
+        try:
+            yield self.prober
+        finally:
+            self.prober.stop()
+        doubled = self.prober.doubled
+        self.checks.add("no probe was answered twice",
+                        None if doubled == 0 else f"{doubled} doubled")
+
+    def master(self):
+        return next(node for node in running(self.site) if status(node)["master"] == node.name)
+
+    def slave(self):
+        master = self.master()
+        return next(node for node in running(self.site) if node is not master)
+
+    def lost(self, begin, end, but=None):
+        """Lost probes of the flows that `but` (owners, node id) had nothing to do with."""
+        owned, name = but or ({}, None)
+        return sum(flow.lost_between(begin, end)
+                   for tunnel, flow in zip(self.site.tunnels, self.prober.flows)
+                   if name not in owned.get(tunnel.index, ()))
+
+    def check_steady(self, seconds):
+        begin = time.monotonic()
+        time.sleep(seconds)
+        end = time.monotonic() - 0.5
+        lost = [flow.lost_between(begin, end) for flow in self.prober.flows]
+        self.checks.add(f"steady state: {sum(lost)} probes lost", lost if any(lost) else None)
+
+    def kill_and_check(self, victim, what):
+        """Kills the node under traffic and judges every flow by who owned its SAs."""
+        owned = owners(self.site)
+        begin = time.monotonic()
+        victim.kill()
+        wait_for(f"takeover of {victim.name}", lambda: settled(self.site, 1))
+        taken = time.monotonic() - begin
+        time.sleep(3.0)
+        end = time.monotonic() - 1.0  # what was sent later may still be on its way
+        others, its = [], []
+        for tunnel, flow in zip(self.site.tunnels, self.prober.flows):
+            (its if victim.id in owned[tunnel.index] else others).append(flow)
+        lost = sum(flow.lost_between(begin, end) for flow in others)
+        self.checks.add(f"{what} killed: {len(others)} flows of other nodes lost {lost}",
+                        None if lost == 0 and others else f"lost {lost}")
+        outage = max((flow.outage(begin, end) for flow in its), default=0.0)
+        self.checks.add(f"{what} killed: {len(its)} flows of its own back, longest outage "
+                        f"{outage:.2f} s, buckets taken over in {taken:.2f} s",
+                        None if its and outage <= BACK_SECONDS else f"outage {outage:.2f} s")
+
+    def bring_back(self, node):
+        node.start()
+        node.daemon.wait_ready()
+        wait_for(f"return of {node.name}", lambda: settled(self.site, 1))
+
+    def check_replay(self, what):
+        """Nothing that is sent again may come out again."""
+        before = self.prober.doubled
+        count = replay(self.site, self.capture)
+        time.sleep(1.0)
+        doubled = self.prober.doubled - before
+        self.checks.add(f"{what}: {count} packets replayed to all nodes, none delivered twice",
+                        None if doubled == 0 and count > 100 else f"{doubled} doubled")
+
+
+def check_unique(path, checks):
+    frames = esp_of(path, from_peer=False)
+    found = repeats(frames)
+    problem = "\n".join(found[:10]) or (None if len(frames) > 500 else "too little traffic")
+    checks.add(f"no number or IV left twice ({len(frames)} packets)", problem)
+    planted = frames + [frames[len(frames) // 2]]
+    checks.add("the check finds a planted repeat", None if len(repeats(planted)) == 2 else planted)
+
+
+def _run(name, folder, scenario, prefix, **site_options):
+    checks = checking.Checks(name)
+    with netns.Lab(prefix) as lab:
+        site = cluster_site.ClusterSite(lab, folder, **site_options)
+        try:
+            site.start()
+            wait_for("cluster", lambda: settled(site, BUCKETS // (len(site.nodes) + 1)))
+            lab.peers[0].wait_ready()
+            capture = site.folder / "peer.pcap"
+            dump = start_capture(site, capture)
+            watch = Watch(site, capture, checks)
+            warm_up(site, watch.pairs)
+            scenario(watch)
+            netns.stop_process(dump)
+            check_unique(capture, checks)
+        except netns.LabError as error:
+            checks.add("the scenario", error)
+            for member in [*site.nodes.values(), *site.witnesses.values()]:
+                print(member.log()[-3000:], flush=True)
+        finally:
+            site.close()
+    return checks
+
+
+def parser(description, tunnels=8):
+    """With the options that main() wants."""
+    made = argparse.ArgumentParser(description=description.split("\n\n", maxsplit=1)[0])
+    made.add_argument("--tunnels", type=int, default=tunnels)
+    made.add_argument("--keep", action="store_true", help="keep logs and capture")
+    return made
+
+
+def main(name, options, scenario, prefix, **site_options):
+    """Runs `scenario(watch)`. Returns what the process ends with."""
+    netns.require_root_and("ip", "ethtool", "ping", "tcpdump", "linux.uml")
+    folder = tempfile.mkdtemp(prefix=f"plx-{name}-")
+    try:
+        checks = _run(name, folder, scenario, prefix, tunnels=options.tunnels, **site_options)
+    except netns.LabError as error:
+        print(f"{name}: {error}")
+        return 1
+    result = checks.summary()
+    if result == 0 and not options.keep:
+        shutil.rmtree(folder)
+    else:
+        print(f"{name}: files are in {folder}")
+    return result
