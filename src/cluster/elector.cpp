@@ -19,7 +19,8 @@ bool Elector::hears_master() const {
 base::Duration Elector::patience() const {
   auto voters = core_.voters().all();
   std::sort(voters.begin(), voters.end());
-  const bool last = core_.config.weight == 0 || !core_.complete || core_.now < core_.shy_until;
+  const bool works = core_.config.duty == Duty::Serve && core_.config.weight != 0;
+  const bool last = !works || !core_.complete || core_.now < core_.shy_until;
   const auto rank = std::find(voters.begin(), voters.end(), core_.self.node) - voters.begin() +
                     (last ? static_cast<std::ptrdiff_t>(voters.size()) : 0);
   return core_.config.heartbeat_interval * rank / 2;

@@ -136,31 +136,41 @@ void Master::penalise(const StreamId& stream) {
   penalty.until = core_.now + penalty.last;
 }
 
-std::uint32_t Master::weight_of(const StreamId& stream, std::uint32_t weight) const {
+bool Master::is_sick(const StreamId& stream) const {
   const auto found = penalties_.find(stream.node);
-  const bool sick = found != penalties_.end() && found->second.boot == stream.boot &&
-                    core_.now < found->second.until;
-  return sick ? 0 : weight;
+  return found != penalties_.end() && found->second.boot == stream.boot &&
+         core_.now < found->second.until;
 }
 
-std::vector<Candidate> Master::candidates() const {
-  std::vector<Candidate> out;
-  std::vector<std::uint32_t> wanted;  // weights, penalties and wishes to leave forgiven
-  const auto add = [&](const StreamId& stream, std::uint32_t weight) {
-    if (core_.voters().has_left(stream.node)) return;
-    const auto given = wants_to_leave(stream.node) ? 0 : weight_of(stream, weight);
-    out.push_back({stream, given});
-    wanted.push_back(weight);
+Master::Reluctance Master::reluctance(const StreamId& stream, Duty duty,
+                                      std::uint32_t weight) const {
+  if (is_sick(stream)) return Reluctance::Sick;
+  if (wants_to_leave(stream.node)) return Reluctance::Leaving;
+  return duty == Duty::Drained || weight == 0 ? Reluctance::Drained : Reluctance::None;
+}
+
+// Who can be given buckets. Those with the least reluctance share them: traffic is not dropped
+// because everybody is drained, leaves or is sick.
+Master::Servers Master::servers() const {
+  Servers out;
+  std::vector<Reluctance> reluctances;
+  const auto add = [&](const StreamId& stream, Duty duty, std::uint32_t weight) {
+    if (duty == Duty::Witness || core_.voters().has_left(stream.node)) return;
+    reluctances.push_back(reluctance(stream, duty, weight));
+    out.candidates.push_back({stream, std::max(weight, 1U)});
+    out.least = std::min(out.least, reluctances.back());
   };
-  if (core_.complete && is_live(core_.stream)) add(core_.stream, core_.config.weight);
+  if (core_.complete && is_live(core_.stream)) {
+    add(core_.stream, core_.config.duty, core_.config.weight);
+  }
   for (const auto node : core_.peers()) {
     const auto* contact = core_.contacts.find(node);
     if (contact == nullptr || !contact->levelled || !contact->last.complete) continue;
-    if (is_live(contact->last.stream)) add(contact->last.stream, contact->last.weight);
+    const auto& last = contact->last;
+    if (is_live(last.stream)) add(last.stream, last.duty, last.weight);
   }
-  // When everybody is sick or wants to leave, somebody has to work.
-  if (std::all_of(out.begin(), out.end(), [](const auto& each) { return each.weight == 0; })) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i].weight = wanted[i];
+  for (std::size_t i = 0; i < reluctances.size(); ++i) {
+    if (reluctances[i] != out.least) out.candidates[i].weight = 0;
   }
   return out;
 }
@@ -265,8 +275,7 @@ Master::Homeless Master::find_homeless(OwnerTable& owners) {
 }
 
 // Where the buckets go that may change hands. Those that were closed are served by nobody: whatever
-// the weights are by now, they go where they were promised, since their packets are held there, and
-// if there is no promise and nobody wants them back to who closed them.
+// the weights are by now, they go where they were promised, since their packets are held there.
 std::vector<BucketMove> Master::house(OwnerTable owners, const Homeless& homeless,
                                       const std::vector<Candidate>& candidates) const {
   const auto can_serve = [&](const StreamId& stream) {
@@ -286,11 +295,6 @@ std::vector<BucketMove> Master::house(OwnerTable owners, const Homeless& homeles
   for (const auto& move : plan_moves(owners, candidates, load_, {})) {
     if (open.test(move.bucket.value())) give(move);
   }
-  for (std::size_t i = 0; i < owners.size(); ++i) {
-    const base::BucketIndex index(static_cast<std::uint8_t>(i));
-    const auto& closer = core_.memory.table.bucket(index).owner.stream;
-    if (open.test(i) && owners[i].stream == kNoStream && can_serve(closer)) give({index, closer});
-  }
   return moves;
 }
 
@@ -298,12 +302,12 @@ void Master::reassign(bool freeze) {
   auto owners = core_.memory.newest.owners();
   look_at_owners(owners, freeze);
   const auto homeless = find_homeless(owners);
-  const auto all = candidates();
+  const auto servers = this->servers();
   AllocationStep step;
-  if (homeless.any) step.moves = house(owners, homeless, all);
+  if (homeless.any) step.moves = house(owners, homeless, servers.candidates);
   for (const auto& move : step.moves) orders_.erase(move.bucket);
   if (step.moves.empty()) {
-    if (homeless.all_live && !change_voters()) order_moves(owners, all);
+    if (homeless.all_live && !change_voters()) order_moves(owners, servers);
     return;
   }
   for (const auto& [stream, base] : homeless.bases) step.bases.push_back(base);
@@ -314,7 +318,7 @@ void Master::reassign(bool freeze) {
   propose(std::move(next));
 }
 
-void Master::order_moves(const OwnerTable& owners, const std::vector<Candidate>& candidates) {
+void Master::order_moves(const OwnerTable& owners, const Servers& servers) {
   // An owner that did not close in time keeps the bucket; it is asked again with the next plan.
   std::erase_if(orders_, [&](const auto& each) {
     return core_.now - each.second.since > core_.config.heartbeat_interval * 10;
@@ -322,9 +326,9 @@ void Master::order_moves(const OwnerTable& owners, const std::vector<Candidate>&
   if (orders_.empty()) {
     if (core_.now - planned_at_ < core_.config.heartbeat_interval / 2) return;
     planned_at_ = core_.now;
-    const auto moves =
-        plan_moves(owners, candidates, load_,
-                   {.rebalance = true, .hysteresis_percent = core_.config.hysteresis_percent});
+    const auto moves = plan_moves(owners, servers.candidates, load_,
+                                  {.rebalance = servers.least == Reluctance::None,
+                                   .hysteresis_percent = core_.config.hysteresis_percent});
     for (const auto& move : moves) {
       if (orders_.size() == core_.config.buckets_moving) break;
       orders_[move.bucket] = {move, core_.now, {}};

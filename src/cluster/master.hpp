@@ -54,6 +54,14 @@ class Master {
     std::map<StreamId, Base> bases;
   };
 
+  // Why a node had better be given nothing, from the weakest reason on.
+  enum class Reluctance : std::uint8_t { None, Drained, Leaving, Sick };
+  // All that can serve; only those with the least reluctance have a weight.
+  struct Servers {
+    std::vector<Candidate> candidates;
+    Reluctance least = Reluctance::Sick;
+  };
+
   // A node whose stream had to be frozen while it was alive: given nothing for a while, longer each
   // time, so that a sick node does not take buckets again and again.
   struct Penalty {
@@ -67,9 +75,11 @@ class Master {
   void check_committed();
   void watch_own_stream();
   void penalise(const StreamId& stream);
-  [[nodiscard]] std::uint32_t weight_of(const StreamId& stream, std::uint32_t weight) const;
+  [[nodiscard]] bool is_sick(const StreamId& stream) const;
+  [[nodiscard]] Reluctance reluctance(const StreamId& stream, Duty duty,
+                                      std::uint32_t weight) const;
   [[nodiscard]] bool is_live(const StreamId& stream) const;
-  [[nodiscard]] std::vector<Candidate> candidates() const;
+  [[nodiscard]] Servers servers() const;
   // Who lives; with `freeze`, the streams of the others are frozen.
   void look_at_owners(const OwnerTable& owners, bool freeze);
   void ask_freeze(const StreamId& stream, Freezing& freezing);
@@ -85,7 +95,7 @@ class Master {
   [[nodiscard]] bool wants_to_leave(base::NodeId node) const;
   [[nodiscard]] bool wants_to_vote(base::NodeId node) const;
   void propose_voters(VoterSet voters, bool new_version);
-  void order_moves(const OwnerTable& owners, const std::vector<Candidate>& candidates);
+  void order_moves(const OwnerTable& owners, const Servers& servers);
   [[nodiscard]] Version everybody_applied() const;
 
   Core& core_;

@@ -158,6 +158,7 @@ void put_body(Encoder& out, const Heartbeat& body) {
   out.id(body.applied);
   out.flag(body.master);
   out.flag(body.complete);
+  out.u8(static_cast<std::uint8_t>(body.duty));
   out.u32(body.weight);
   out.u32(body.load);
   out.u64(body.confirmed);
@@ -286,6 +287,7 @@ void get_body(Decoder& in, Heartbeat& body) {
   body.applied = in.version();
   body.master = in.flag();
   body.complete = in.flag();
+  body.duty = static_cast<Duty>(in.at_most(kMaxDuty));
   body.weight = in.u32();
   body.load = in.u32();
   body.confirmed = in.u64();

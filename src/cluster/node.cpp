@@ -57,6 +57,7 @@ struct Node::Parts {
     message.applied = core.memory.table.applied();
     message.master = core.is_master();
     message.complete = core.complete;
+    message.duty = core.config.duty;
     message.weight = core.config.weight;
     message.confirmed = core.confirmed;
     message.wish = core.wish;
@@ -322,6 +323,9 @@ void Node::move_ready(base::BucketIndex bucket, base::TimePoint now, Outputs& ou
 
 void Node::set_weight(std::uint32_t weight) {
   parts_->core.config.weight = weight;
+}
+void Node::drain(bool on) {
+  parts_->core.config.duty = on ? Duty::Drained : Duty::Serve;
 }
 void Node::leave() {
   auto& core = parts_->core;

@@ -34,7 +34,7 @@ void Voter::on(const Header& from, const Records& message) {
   }
   const bool gone = message.levelling || message.stable > log.held();
   if (message.first > log.held() + 1 && gone) lags_ = true;
-  const bool store = !(planted(Bug::WitnessStoresNothing) && core_.config.weight == 0);
+  const bool store = !(planted(Bug::WitnessStoresNothing) && core_.config.duty == Duty::Witness);
   if (store) extend(log, message);
   if (!message.levelling) log.raise_commit(message.commit);
   advance();

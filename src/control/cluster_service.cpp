@@ -42,7 +42,8 @@ ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& dis
       state_(*setup.state),
       file_(setup.dir, *setup.state),
       port_(std::make_unique<ClusterPort>(*setup.dataplane->cluster_link(), config_, self_)),
-      driver_(std::make_unique<ClusterDriver>(config_, core_config(config_, state_, config_.weight),
+      driver_(std::make_unique<ClusterDriver>(config_,
+                                              core_config(config_, state_, cluster::Duty::Serve),
                                               disk, *port_, crypto_, hooks(), now)),
       moves_(dataplane_, config_.move_hold(),
              [this](base::BucketIndex bucket) { move_ready(bucket); }) {}
@@ -219,7 +220,7 @@ const char* ClusterService::phase_name(base::BucketIndex index) const noexcept {
 
 void ClusterService::drain(bool on) {
   draining_ = on;
-  driver_->node().set_weight(on ? 0 : config_.weight);
+  driver_->node().drain(on);
   base::log_info(kComponent, on ? "this node gives its buckets away" : "this node takes its share");
 }
 

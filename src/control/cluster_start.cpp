@@ -17,10 +17,11 @@ constexpr std::int64_t kResendsPerHeartbeat = 5;
 }  // namespace
 
 cluster::Config core_config(const ClusterConfig& config, const StateStore& state,
-                            std::uint32_t weight) {
+                            cluster::Duty duty) {
   cluster::Config core;
   core.id = state.identity().node;
-  core.weight = weight;
+  core.weight = config.weight;
+  core.duty = duty;
   core.machine = state.identity().machine;
   static_cast<void>(system_random(core.nonce));
   for (const auto& member : config.members) core.seeds.push_back(member.id);

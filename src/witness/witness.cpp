@@ -70,10 +70,9 @@ Witness::Status Witness::open_cluster(const control::ClusterBeginning& beginning
   if (!disk) return disk.error();
   auto hooks = control::driver_hooks(*file_);
   hooks.event = [this](const cluster::Event& event, base::TimePoint) { on_event(event); };
-  constexpr std::uint32_t kOwnsNothing = 0;
   driver_ = std::make_unique<control::ClusterDriver>(
-      config_.cluster, control::core_config(config_.cluster, *state_, kOwnsNothing), *disk, *port_,
-      crypto_, std::move(hooks), clock_.now());
+      config_.cluster, control::core_config(config_.cluster, *state_, cluster::Duty::Witness),
+      *disk, *port_, crypto_, std::move(hooks), clock_.now());
   return base::Ok{};
 }
 

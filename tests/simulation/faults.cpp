@@ -201,7 +201,7 @@ void World::fault(FaultKind kind) {
       note("node " + name + " stalls");
       break;
     case FaultKind::Drain:
-      victim.node->set_weight(0);
+      victim.node->drain(true);
       ++report_.counts["drains"];
       note("node " + name + " drains");
       at(milliseconds(random_.between(60, 300)),

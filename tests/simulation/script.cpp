@@ -62,6 +62,8 @@ void Script::change(const Words& words) {
     world_->lose_disk(*machine);
   } else if (words[0] == "weight") {
     machine->node->set_weight(number(words, 2));
+  } else if (words[0] == "drain" || words[0] == "undrain") {
+    machine->node->drain(words[0] == "drain");
   } else if (words[0] == "new-machine") {
     // Another one with this id, and nothing on its disk.
     machine->disk = DiskState{};

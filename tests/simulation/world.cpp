@@ -62,7 +62,7 @@ World::Machine& World::add_machine(base::NodeId node, bool witness) {
   auto& machine = machines_[node];
   machine.process.node = node;
   machine.config.id = node;
-  machine.config.weight = witness ? 0 : 100;
+  machine.config.duty = witness ? Duty::Witness : Duty::Serve;
   machine.config.machine[0] = std::byte{node.value()};
   // Small, so that the bound of the log is met in a short run.
   machine.config.stream_log_bytes = 24 * 1024;
@@ -351,7 +351,7 @@ void World::happen(const Happening& happening) {
       break;
     case What::Undrain:
       if (auto& machine = machines_.at(happening.node); machine.node) {
-        machine.node->set_weight(machine.config.weight);
+        machine.node->drain(false);
       }
       break;
     case What::Traffic:

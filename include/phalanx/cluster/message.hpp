@@ -59,6 +59,11 @@ struct Wish {
   friend constexpr bool operator==(const Wish&, const Wish&) noexcept = default;
 };
 
+// What a node says it is good for. A drained one serves only what nobody else can; a witness has no
+// data ports and never serves.
+enum class Duty : std::uint8_t { Serve = 0, Drained = 1, Witness = 2 };
+inline constexpr std::uint8_t kMaxDuty = 2;
+
 struct Heartbeat {
   StreamId stream;           // the one this node writes now
   std::uint64_t end = 0;     // its last index
@@ -68,7 +73,8 @@ struct Heartbeat {
   Version applied;           // newest step applied to the table
   bool master = false;       // acts as master of the header's term
   bool complete = false;     // table complete: may own buckets
-  std::uint32_t weight = 0;
+  Duty duty = Duty::Serve;
+  std::uint32_t weight = 0;     // share of the buckets
   std::uint32_t load = 0;       // per mille of its workers' time
   std::uint64_t confirmed = 0;  // all of its stream that is agreed, is so among these voters, too
   Wish wish;

@@ -73,8 +73,10 @@ class Node {
   Status close_bucket(base::BucketIndex bucket, std::span<const Closing> closings,
                       base::TimePoint now, Outputs& out);
 
-  // Share of buckets this node should get; 0 drains it.
+  // Share of buckets this node should get; 0: none, as if drained.
   void set_weight(std::uint32_t weight);
+  // Gives all buckets to the others and takes none, unless nobody else can serve them.
+  void drain(bool on);
   // Gives up all buckets, then the vote; ends with the event Left.
   void leave();
   // An operator's word that `node` will not come back: it loses its vote, and its id is free.

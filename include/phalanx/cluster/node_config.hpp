@@ -18,7 +18,8 @@ namespace phalanx::cluster {
 
 struct Config {
   base::NodeId id{1};
-  std::uint32_t weight = 100;  // 0: witness, or draining
+  std::uint32_t weight = 100;  // share of the buckets; 0: as if drained
+  Duty duty = Duty::Serve;
   MachineId machine{};
   BootNonce nonce{};                  // fresh random bytes for this start of the process
   bool vote = true;                   // becomes a voter if it is none

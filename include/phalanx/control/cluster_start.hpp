@@ -15,9 +15,9 @@ namespace phalanx::control {
 
 // What a member's core starts from, node or witness alike. Start-up thread.
 
-// `state`: with the boot of this start. weight: see cluster::Config.
+// `state`: with the boot of this start.
 [[nodiscard]] cluster::Config core_config(const ClusterConfig& config, const StateStore& state,
-                                          std::uint32_t weight);
+                                          cluster::Duty duty);
 
 struct ClusterBeginning {
   bool new_state = false;    // the operator says: whatever was here is lost

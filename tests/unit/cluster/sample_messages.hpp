@@ -62,7 +62,7 @@ inline std::vector<Message> sample_messages() {
       HelloReply{HelloStatus::Refused, base::BootCount(4), base::BootCount(5), nonce,
                  allocation.version, allocation.voters},
       Heartbeat{stream, 10, 9, allocation.version, allocation.settled_version, allocation.version,
-                true, true, 100, 250, 4, Wish{WishKind::Leave, base::NodeId(2)}},
+                true, true, Duty::Drained, 100, 250, 4, Wish{WishKind::Leave, base::NodeId(2)}},
       Records{stream,
               5,
               4,
