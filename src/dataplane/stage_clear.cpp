@@ -129,14 +129,16 @@ FlowVerdict Worker::decide(const ClearPacket& clear) noexcept {
 bool Worker::is_for_others(const ClearPacket& clear, const FlowVerdict& verdict,
                            base::BucketIndex bucket) noexcept {
   const bool foreign = is_foreign(clear, verdict, bucket);
+  const bool by_sa = verdict.action == FlowAction::Protect;
+  const auto decides = by_sa ? verdict.sa->bucket() : bucket;
   if (moving_ || !coming_.empty()) [[unlikely]] {
-    const bool by_sa = verdict.action == FlowAction::Protect;
-    const auto decides = by_sa ? verdict.sa->bucket() : bucket;
     if (hold_clear(clear, decides, foreign)) return true;
     if (!foreign) note_passed(clear, decides);
   }
-  if (foreign) drop(clear.packet, DropReason::NotOurBucket);
-  return foreign;
+  if (!foreign) return false;
+  remember_foreign(clear, decides);
+  drop(clear.packet, DropReason::NotOurBucket);
+  return true;
 }
 
 void Worker::apply_verdict(ClearPacket& clear, const FlowVerdict& verdict) noexcept {

@@ -4,6 +4,7 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "phalanx/dataplane/worker.hpp"
@@ -50,21 +51,25 @@ unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned c
   for (unsigned i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(packets[i], const void*));
   Candidates found;
   found.striped = !tables_.stripes.empty();
+  // While buckets move between nodes each packet is looked at for itself: hold_clear().
+  found.by_flow = tables_.distribution.shared() && !moving_ && coming_.empty();
   grounds_.clear();
   const bool untagged = map.untagged != DeviceMap::kNone;
   const auto port = untagged ? port_views_[map.untagged] : PortView{};
-  unsigned n = 0;  // of those whose bucket decides
+  unsigned n = 0;           // of those whose bucket decides
+  std::uint32_t flows = 0;  // of those whose flow is looked up; a bit for each packet of the burst
   for (unsigned i = 0; i < count; ++i) {
     found.position[n] = static_cast<std::uint8_t>(i);
-    if (!untagged || !put_plain(port, packets[i], n, found)) [[unlikely]]
-      put_any(map, packets[i], n, found);
+    if (!untagged || !put_plain(port, packets[i], i, n, flows, found)) [[unlikely]]
+      n += put_any(map, packets[i], n, found);
   }
   if (found.num_esp != 0) [[unlikely]]
-    put_striped(n, found);
-  if (n == 0) return count;
+    n += put_striped(n, found);
+  std::uint32_t foreign = flows == 0 ? 0 : foreign_flows(flows, found);
+  n += put_local(packets, flows & ~foreign, n, found);
+  if (n == 0 && foreign == 0) return count;
   std::array<base::BucketIndex, kBurst> buckets;
   tables_.bucket_hash->burst(grounds_, n, buckets.data());
-  std::uint32_t foreign = 0;  // a bit for each packet of the burst
   for (unsigned i = 0; i < n; ++i) {
     const auto bit = static_cast<std::uint32_t>(!tables_.distribution.is_ours(buckets[i]));
     foreign |= bit << found.position[i];
@@ -102,8 +107,9 @@ bool Worker::is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
 }
 
 // Most packets: a plain IPv4 header with TCP or UDP, or with ESP for us. False: not such a packet.
-inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsigned& n,
-                              Candidates& found) noexcept {
+// Counters are the caller's, as those in memory make each packet wait for the one before.
+inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsigned position,
+                              unsigned& n, std::uint32_t& flows, Candidates& found) noexcept {
   if (packet->nb_segs != 1 || packet->data_len < kPlainBytes) return false;
   const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   const auto head = read_head(frame);
@@ -118,7 +124,10 @@ inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsi
   const auto protocol = ip[offsetof(net::Ipv4Header, protocol)];
   const auto* destination = ip + offsetof(net::Ipv4Header, destination);
   if (protocol == net::kProtoUdp || protocol == net::kProtoTcp) {
-    if (!tables_.distribution.shared() || tables_.local.contains4(destination)) {
+    if (found.by_flow) {
+      found.flow_hashes[position] = hash_flow(port, ip);
+      flows |= std::uint32_t{1} << position;
+    } else if (!tables_.distribution.shared() || tables_.local.contains4(destination)) {
       grounds_.put_flow4(n++, ip, protocol);
     }
     return true;
@@ -126,16 +135,16 @@ inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsi
   if (protocol != net::kProtoEsp || !port.is_public || !tables_.local.contains4(destination)) {
     return false;
   }
-  put_esp(ip + sizeof(net::Ipv4Header), n, found);
+  n += put_esp(ip + sizeof(net::Ipv4Header), n, found);
   return true;
 }
 
-// Any other packet. Nothing is added for what every node has to see: other protocols than IP,
-// frames to a group, neighbor discovery, and what is wrong with all of them.
-void Worker::put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned& n,
-                     Candidates& found) noexcept {
+// Any other packet; how many grounds that adds. None for what every node has to see: other
+// protocols than IP, frames to a group, neighbor discovery, and what is wrong with all of them.
+unsigned Worker::put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned n,
+                         Candidates& found) noexcept {
   constexpr auto kTag = sizeof(net::VlanTag);
-  if (packet->nb_segs != 1 || packet->data_len < kL3 + kTag + sizeof(net::Ipv4Header)) return;
+  if (packet->nb_segs != 1 || packet->data_len < kL3 + kTag + sizeof(net::Ipv4Header)) return 0;
   const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   const auto head = read_head(frame);
   auto ether_type = __builtin_bswap16(head.ether_type);
@@ -147,21 +156,21 @@ void Worker::put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned& n,
     port = map.port_of(tag->control.host() & net::VlanTag::kIdMask);
     l3 += kTag;
   }
-  if (port == DeviceMap::kNone || head.destination_mac != port_views_[port].mac) return;
-  if (ether_type != net::kEtherTypeIpv4 && ether_type != net::kEtherTypeIpv6) return;
+  if (port == DeviceMap::kNone || head.destination_mac != port_views_[port].mac) return 0;
+  if (ether_type != net::kEtherTypeIpv4 && ether_type != net::kEtherTypeIpv6) return 0;
   const auto* ip = frame + l3;
   const auto length = static_cast<std::size_t>(packet->data_len) - l3;
   const auto view = net::parse_ip_packet({reinterpret_cast<const std::byte*>(ip), length});
-  if (view.fault != net::IpFault::Ok || is_neighbor_discovery(view)) return;
+  if (view.fault != net::IpFault::Ok || is_neighbor_discovery(view)) return 0;
   if (port_views_[port].is_public && view.protocol == net::kProtoEsp && !view.fragment &&
       view.total_length - view.l4_offset >= static_cast<int>(sizeof(net::EspHeader)) &&
       is_local(view, ip)) {
-    put_esp(ip + view.l4_offset, n, found);
-    return;
+    return put_esp(ip + view.l4_offset, n, found);
   }
   // What goes through in clear is decided by policy, when its SA is known: is_foreign().
-  if (tables_.distribution.shared() && !is_local(view, ip)) return;
-  grounds_.put_clear(n++, view, ip);
+  if (tables_.distribution.shared() && !is_local(view, ip)) return 0;
+  grounds_.put_clear(n, view, ip);
+  return 1;
 }
 
 bool Worker::is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept {
@@ -174,18 +183,19 @@ bool Worker::is_local(const net::IpView& view, const std::uint8_t* ip) const noe
 }
 
 // ESP goes by its SPI; where there are SAs in packet mode, it waits until all are looked up.
-inline void Worker::put_esp(const std::uint8_t* esp, unsigned& n, Candidates& found) noexcept {
+inline unsigned Worker::put_esp(const std::uint8_t* esp, unsigned n, Candidates& found) noexcept {
   const auto* header = base::wire_at<net::EspHeader>(esp);
   if (found.striped) [[unlikely]] {
     found.spis[found.num_esp] = header->spi.host();
     found.sequences[found.num_esp] = header->sequence.host();
     found.esp_position[found.num_esp++] = found.position[n];
-    return;
+    return 0;
   }
-  grounds_.put_esp_session(n++, base::Spi(header->spi.host()));
+  grounds_.put_esp_session(n, base::Spi(header->spi.host()));
+  return 1;
 }
 
-void Worker::put_striped(unsigned& n, Candidates& found) noexcept {
+unsigned Worker::put_striped(unsigned n, Candidates& found) noexcept {
   std::array<std::uint32_t, kBurst> shifts;
   tables_.stripes.lookup_bulk(found.spis.data(), found.num_esp, shifts.data());
   for (unsigned i = 0; i < found.num_esp; ++i, ++n) {
@@ -193,6 +203,63 @@ void Worker::put_striped(unsigned& n, Candidates& found) noexcept {
                      found.sequences[i] >> (shifts[i] & 31));
     found.position[n] = found.esp_position[i];
   }
+  return found.num_esp;
+}
+
+// Of a plain IPv4 packet with ports, as classify_plain() hashes it.
+inline std::uint64_t Worker::hash_flow(const PortView& port,
+                                       const std::uint8_t* ip) const noexcept {
+  std::uint32_t source;
+  std::uint32_t destination;
+  std::uint32_t ports;
+  std::memcpy(&source, ip + offsetof(net::Ipv4Header, source), sizeof(source));
+  std::memcpy(&destination, ip + offsetof(net::Ipv4Header, destination), sizeof(destination));
+  std::memcpy(&ports, ip + sizeof(net::Ipv4Header), sizeof(ports));
+  const auto protocol = ip[offsetof(net::Ipv4Header, protocol)];
+  const auto fields =
+      ipsec::flow_fields(4, protocol, static_cast<std::uint8_t>(port.clear_side)) |
+      ipsec::flow_fields(__builtin_bswap16(static_cast<std::uint16_t>(ports)),
+                         __builtin_bswap16(static_cast<std::uint16_t>(ports >> 16)));
+  const auto hash = flows_.hash4(source, destination, fields);
+  foreign_.prefetch(hash);
+  return hash;
+}
+
+// Of `flows`, those that another node deals with.
+std::uint32_t Worker::foreign_flows(std::uint32_t flows, const Candidates& found) const noexcept {
+  std::uint32_t foreign = 0;
+  for (; flows != 0; flows &= flows - 1) {
+    const auto position = std::countr_zero(flows);
+    const auto bucket = foreign_.find(found.flow_hashes[position]);
+    const base::BucketIndex index(static_cast<std::uint8_t>(bucket));
+    const auto bit = static_cast<std::uint32_t>(bucket < ForeignFlows::kUnknown) &
+                     static_cast<std::uint32_t>(!tables_.distribution.is_ours(index));
+    foreign |= bit << position;
+  }
+  return foreign;
+}
+
+// Of `flows`, those that are for us go by their own bucket; the rest goes on to policy. How many
+// grounds that adds.
+unsigned Worker::put_local(rte_mbuf* const* packets, std::uint32_t flows, unsigned n,
+                           Candidates& found) noexcept {
+  const auto before = n;
+  for (; flows != 0; flows &= flows - 1) {
+    const auto position = static_cast<std::uint8_t>(std::countr_zero(flows));
+    const auto* ip = rte_pktmbuf_mtod_offset(packets[position], const std::uint8_t*, kL3);
+    if (!tables_.local.contains4(ip + offsetof(net::Ipv4Header, destination))) continue;
+    found.position[n] = position;
+    grounds_.put_flow4(n++, ip, ip[offsetof(net::Ipv4Header, protocol)]);
+  }
+  return n - before;
+}
+
+// decides: the bucket by which the packet is another node's. Only what hash_flow() is asked for.
+void Worker::remember_foreign(const ClearPacket& clear, base::BucketIndex decides) noexcept {
+  const bool off_the_wire = !clear.from.own && !clear.from.from_tunnel && !handed_;
+  const bool plain = clear.key.family == 4 && clear.key.has_ports != 0 && !clear.facts.fragment;
+  if (!off_the_wire || !plain || foreign_.find(clear.hash) < ForeignFlows::kUnknown) return;
+  foreign_.insert(clear.hash, decides);
 }
 
 unsigned Worker::drop_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,

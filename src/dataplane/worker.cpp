@@ -46,6 +46,8 @@ Worker::Worker(WorkerSetup setup)
     : setup_(std::move(setup)),
       tables_(*setup_.tables),
       flows_(setup_.limits.flow_cache_entries, setup_.flow_seed),
+      foreign_(tables_.distribution.shared() ? 2 * setup_.limits.flow_cache_entries
+                                             : ForeignFlows::kWays),
       held_(setup_.limits.hold_packets, setup_.limits.hold_packets_per_sa, tables_.sas->size()),
       coming_(setup_.limits.hold_packets),
       tx_(tables_.ports.size()),

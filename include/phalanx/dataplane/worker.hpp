@@ -19,6 +19,7 @@
 #include "phalanx/dataplane/counters.hpp"
 #include "phalanx/dataplane/egress_order.hpp"
 #include "phalanx/dataplane/flow_cache.hpp"
+#include "phalanx/dataplane/foreign_flows.hpp"
 #include "phalanx/dataplane/hold_queue.hpp"
 #include "phalanx/dataplane/packet_meta.hpp"
 #include "phalanx/dataplane/tables.hpp"
@@ -247,17 +248,28 @@ class Worker {
     std::array<std::uint8_t, kBurst> esp_position;
     std::array<std::uint32_t, kBurst> spis;
     std::array<std::uint32_t, kBurst> sequences;
+    // In a cluster: clear packets with ports. If they are to be forwarded, their SA's bucket
+    // decides, which policy knows.
+    bool by_flow;  // they are looked up among foreign flows
+    std::array<std::uint64_t, kBurst> flow_hashes;
   };
   [[nodiscard]] unsigned fence(const DeviceMap& map, rte_mbuf** packets, unsigned count) noexcept;
   [[nodiscard]] unsigned distribute(const DeviceMap& map, rte_mbuf** packets,
                                     unsigned count) noexcept;
   // n: how many grounds there are.
-  [[nodiscard]] bool put_plain(const PortView& port, const rte_mbuf* packet, unsigned& n,
-                               Candidates& found) noexcept;
-  void put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned& n,
-               Candidates& found) noexcept;
-  void put_esp(const std::uint8_t* esp, unsigned& n, Candidates& found) noexcept;
-  void put_striped(unsigned& n, Candidates& found) noexcept;
+  [[nodiscard]] bool put_plain(const PortView& port, const rte_mbuf* packet, unsigned position,
+                               unsigned& n, std::uint32_t& flows, Candidates& found) noexcept;
+  [[nodiscard]] unsigned put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned n,
+                                 Candidates& found) noexcept;
+  [[nodiscard]] unsigned put_esp(const std::uint8_t* esp, unsigned n, Candidates& found) noexcept;
+  [[nodiscard]] unsigned put_striped(unsigned n, Candidates& found) noexcept;
+  [[nodiscard]] unsigned put_local(rte_mbuf* const* packets, std::uint32_t flows, unsigned n,
+                                   Candidates& found) noexcept;
+  [[nodiscard]] std::uint64_t hash_flow(const PortView& port,
+                                        const std::uint8_t* ip) const noexcept;
+  [[nodiscard]] std::uint32_t foreign_flows(std::uint32_t flows,
+                                            const Candidates& found) const noexcept;
+  void remember_foreign(const ClearPacket& clear, base::BucketIndex decides) noexcept;
   [[nodiscard]] bool is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept;
   [[nodiscard]] unsigned drop_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,
                                      std::uint32_t marked, DropReason reason) noexcept;
@@ -403,6 +415,7 @@ class Worker {
   Tables& tables_;
   std::unique_ptr<ipsec::EspEngine> engine_;
   FlowCache flows_;
+  ForeignFlows foreign_;
   HoldQueue held_;
   ComingQueue coming_;
   std::uint64_t seen_moves_ = 0;
