@@ -74,6 +74,11 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
         [cluster = parts.cluster_.get()](const auto& asker, const auto& address) {
           return cluster->answers(asker, address);
         });
+    if (parts.config_.cluster.ingress == control::IngressMode::Forward) {
+      parts.loop_->set_receives([cluster = parts.cluster_.get()] { return cluster->announces(); });
+      parts.cluster_->set_announce(
+          [loop = parts.loop_.get()](base::TimePoint now) { loop->announce_all(now); });
+    }
   }
   auto routed = parts.loop_->install_routes(parts.config_.dataplane.routes,
                                             parts.config_.dataplane.neighbors, parts.config_.sas);

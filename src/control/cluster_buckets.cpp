@@ -40,6 +40,7 @@ void ClusterService::begin_opening(base::BucketIndex index, base::TimePoint now)
 void ClusterService::finish_opening(base::BucketIndex index, base::TimePoint now) {
   auto& bucket = at(index);
   bucket.phase = Phase::Ours;
+  bucket.closed_for = {};
   bucket.since = now;
   ++stats_.opened;
   ++ours_;
@@ -117,6 +118,7 @@ void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, bas
   if (bucket.phase != Phase::Ours) return;
   dataplane_.tables().distribution.assign(index, to);
   bucket.phase = Phase::Closing;
+  bucket.closed_for = to;
   bucket.since = now;
   bucket.rounds = kRounds;
   bucket.waited = false;
@@ -186,6 +188,7 @@ void ClusterService::finish_closing(base::BucketIndex index, base::TimePoint now
       any_worker([](const auto& worker) { return worker.counters().in_crypto.get() != 0; });
   if (bucket.given_up || in_crypto) bucket.left = now;
   bucket.phase = Phase::Away;
+  if (index == kReceivers) farewell_until_ = now + kFarewell;
   bucket.since = now;
 }
 
@@ -204,6 +207,8 @@ void ClusterService::shut(base::BucketIndex index, base::TimePoint now) {
     --ours_;
   }
   bucket.phase = Phase::Away;
+  bucket.closed_for = {};
+  if (index == kReceivers) farewell_until_.reset();
   bucket.since = now;
 }
 

@@ -114,6 +114,7 @@ void ClusterService::step(base::TimePoint now) {
       std::max<std::int64_t>(until.time_since_epoch().count(), 0), std::memory_order_relaxed);
   moves_.step(now);
   step_buckets(now);
+  step_ingress(now);
   leases_->step(now);
   driver_->flush(now);
   report(now);
@@ -195,6 +196,7 @@ base::BucketIndex ClusterService::bucket_of_asker(const net::IpAddress& asker,
 }
 
 bool ClusterService::answers(const net::IpAddress& asker, const net::IpAddress& address) const {
+  if (config_.ingress == IngressMode::Forward) return announces();
   return dataplane_.tables().distribution.is_ours(bucket_of_asker(asker, address));
 }
 

@@ -56,7 +56,10 @@ bool DataplaneIo::transmit(base::PortIndex port, std::span<const std::byte> fram
   meta.task = PacketTask::Transmit;
   meta.port = port.value();
   auto* ethernet = rte_pktmbuf_mtod(packet, net::EthernetHeader*);
-  ethernet->source = dataplane_.tables().ports[port.value()].source_mac;
+  // The receiver of forward mode sends from the shared address, so that switches know where it is.
+  const auto& tables = dataplane_.tables();
+  const auto& from = tables.ports[port.value()];
+  ethernet->source = tables.distribution.announces() ? from.mac : from.source_mac;
   if (!give(packet)) return false;
   counters_.sent_frames.add(1);
   return true;

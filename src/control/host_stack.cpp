@@ -12,6 +12,7 @@
 #include "phalanx/base/bytes.hpp"
 #include "phalanx/base/log.hpp"
 #include "phalanx/net/ethernet.hpp"
+#include "phalanx/net/hand_on_mac.hpp"
 
 namespace phalanx::control {
 namespace {
@@ -27,6 +28,9 @@ constexpr base::Duration kDefendInterval = 10s;
 // Lines a second that packets of strangers may cause, and how many at once.
 constexpr std::uint32_t kLogLinesPerSecond = 1;
 constexpr std::uint32_t kLogLinesAtOnce = 10;
+// Answers of neighbors that are passed on to other nodes.
+constexpr std::uint32_t kRelaysPerSecond = 1000;
+constexpr std::uint32_t kRelaysAtOnce = 256;
 
 std::size_t scratch_bytes(const std::vector<HostPort>& ports) {
   std::size_t mtu = IcmpErrors::kMaxErrorBytes;
@@ -75,6 +79,7 @@ HostStack::HostStack(HostConfig config, SlowPathIo& io, std::uint64_t seed)
       io_(io),
       neighbors_(config.neighbors, io, *this, counters_, seed),
       errors_(config.icmp_errors_per_second, seed),
+      relay_rate_(kRelaysPerSecond, kRelaysAtOnce),
       log_rate_(kLogLinesPerSecond, kLogLinesAtOnce),
       links_(addresses_.size()),
       scratch_(scratch_bytes(addresses_.ports())),
@@ -102,6 +107,12 @@ void HostStack::on_link_up(base::PortIndex port, base::TimePoint now) {
   auto& link = links_[port.value()];
   link.announcements_left = kAnnouncements;
   link.announce_at = now;
+}
+
+void HostStack::announce_all(base::TimePoint now) {
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    on_link_up(base::PortIndex(static_cast<std::uint8_t>(i)), now);
+  }
 }
 
 void HostStack::tick(base::TimePoint now) {
@@ -134,6 +145,7 @@ base::TimePoint HostStack::next_deadline() const noexcept {
 }
 
 void HostStack::announce(base::PortIndex port) {
+  if (receives_ && !receives_()) return;
   for (const auto& ours : addresses_.port(port).addresses) {
     if (ours.address.is_v4()) {
       announce_arp(port, ours.address);
@@ -155,6 +167,7 @@ void HostStack::on_punt(const PuntedPacket& packet, base::TimePoint now) {
   if (!addresses_.has(packet.port) || packet.l3_offset > packet.frame.size()) {
     return counters_.add(HostCounter::BadPunt);
   }
+  if (receives_ && receives_()) relay_answer(packet, now);
   switch (packet.reason) {
     case dataplane::PuntReason::Arp:
       return counters_.add(on_arp(packet.port, packet.frame.subspan(packet.l3_offset), now));
@@ -167,6 +180,34 @@ void HostStack::on_punt(const PuntedPacket& packet, base::TimePoint now) {
     case dataplane::PuntReason::NeighborMiss: break;
   }
   counters_.add(HostCounter::BadPunt);
+}
+
+// A neighbor answers the shared address, whoever asked. All nodes hear it by a group of theirs.
+void HostStack::relay_answer(const PuntedPacket& packet, base::TimePoint now) {
+  const auto* ethernet = ethernet_of(packet);
+  const auto& own = addresses_.port(packet.port).mac;
+  if (ethernet == nullptr || ethernet->destination != own) return;
+  auto body = packet.frame.subspan(packet.l3_offset);
+  auto ether_type = net::kEtherTypeArp;
+  if (packet.reason == dataplane::PuntReason::Arp) {
+    const auto message = net::parse_arp(body);
+    if (!message || message->operation != net::ArpOperation::Reply) return;
+    body = body.first(sizeof(net::ArpHeader));
+  } else {
+    if (packet.reason != dataplane::PuntReason::Local) return;
+    const auto message = net::parse_ndp(body);
+    if (!message || message->kind != net::NdpKind::Advertisement) return;
+    ether_type = net::kEtherTypeIpv6;
+  }
+  if (sizeof(EthernetHeader) + body.size() > scratch_.size() || !relay_rate_.take(now)) {
+    return counters_.add(HostCounter::AnswerNotRelayed);
+  }
+  const EthernetHeader header{net::all_nodes_mac(own), own, base::be16(ether_type)};
+  std::memcpy(scratch_.data(), &header, sizeof(header));
+  std::memcpy(scratch_.data() + sizeof(header), body.data(), body.size());
+  const auto frame = std::span(scratch_).first(sizeof(header) + body.size());
+  const bool sent = io_.transmit(packet.port, frame);
+  counters_.add(sent ? HostCounter::AnswerRelayed : HostCounter::AnswerNotRelayed);
 }
 
 // The table itself refuses multicast and the like.
@@ -193,7 +234,9 @@ HostCounter HostStack::on_not_forwarded(const PuntedPacket& packet, base::TimePo
   complaint.packet = packet.frame.subspan(packet.l3_offset);
   complaint.mtu = packet.mtu;
   complaint.from = source_mac(packet);
-  complaint.to_group_mac = ethernet != nullptr && ethernet->destination.is_multicast();
+  // The nodes of a cluster may share the address of a group: what is sent to it is for us alone.
+  complaint.to_group_mac = ethernet != nullptr && ethernet->destination.is_multicast() &&
+                           ethernet->destination != addresses_.port(packet.port).mac;
   complain(complaint, now);
   return HostCounter::ErrorWanted;
 }

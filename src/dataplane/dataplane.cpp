@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "phalanx/base/log.hpp"
+#include "phalanx/net/hand_on_mac.hpp"
 
 namespace phalanx::dataplane {
 namespace {
@@ -68,7 +69,7 @@ base::Result<std::unique_ptr<Dataplane>, std::string> Dataplane::open(const Conf
   if (auto opened = dataplane->open_devices(); !opened) return opened.error();
   dataplane->fill_ports();
   if (config.cluster_node != base::NodeId{}) {
-    dataplane->tables_.distribution.join(config.cluster_node);
+    dataplane->tables_.distribution.join(config.cluster_node, config.hand_on);
     dataplane->tables_.open_until_ns.store(0, std::memory_order_relaxed);
   }
   auto& tables = dataplane->tables_;
@@ -128,8 +129,11 @@ void Dataplane::fill_ports() {
         std::find(device_names_.begin(), device_names_.end(), port.device) - device_names_.begin());
     const auto index = static_cast<std::uint8_t>(tables_.ports.size());
     const auto mac = port.mac.is_zero() ? devices_[device].mac() : port.mac;
-    tables_.ports.push_back({port.name, port.role, mac, devices_[device].mac(), port.mtu, port.vlan,
-                             device, port.addresses});
+    const bool by_hop = config_.hand_on && port.role != PortRole::Cluster;
+    const auto source = by_hop ? net::hand_on_mac(mac, config_.cluster_node, net::HandOnHop::First)
+                               : devices_[device].mac();
+    tables_.ports.push_back(
+        {port.name, port.role, mac, source, port.mtu, port.vlan, device, port.addresses});
     auto& map = tables_.devices[device];
     if (port.vlan == 0) {
       map.untagged = index;

@@ -137,7 +137,11 @@ bool Worker::is_for_others(const ClearPacket& clear, const FlowVerdict& verdict,
   }
   if (!foreign) return false;
   remember_foreign(clear, decides);
-  drop(clear.packet, DropReason::NotOurBucket);
+  if (hands_on_ && is_off_the_wire(clear)) {
+    hand_on(clear.packet, clear.from.port, tables_.distribution.owner(decides));
+  } else {
+    drop(clear.packet, DropReason::NotOurBucket);
+  }
   return true;
 }
 

@@ -57,7 +57,8 @@ std::uint64_t Worker::digest_of(const ClearPacket& clear) const noexcept {
 }
 
 void Worker::note_passed(const ClearPacket& clear, base::BucketIndex bucket) noexcept {
-  if (setup_.passed == nullptr || clear.from.own || clear.from.from_tunnel) return;
+  // Where packets are handed on, none takes two ways.
+  if (setup_.passed == nullptr || hands_on_ || clear.from.own || clear.from.from_tunnel) return;
   if (tables_.moves.phase(bucket) != NodeMoves::Phase::Noting) return;
   const PassedNote note{digest_of(clear), bucket};
   if (setup_.passed->push(&note, 1) == 0) counters_.notes_lost.add(1);

@@ -65,7 +65,8 @@ unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned c
   }
   if (found.num_esp != 0) [[unlikely]]
     n += put_striped(n, found);
-  std::uint32_t foreign = flows == 0 ? 0 : foreign_flows(flows, found);
+  const auto by_flow = flows == 0 ? 0 : foreign_flows(flows, found);
+  auto foreign = by_flow;
   n += put_local(packets, flows & ~foreign, n, found);
   if (n == 0 && foreign == 0) return count;
   std::array<base::BucketIndex, kBurst> buckets;
@@ -74,9 +75,12 @@ unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned c
     const auto bit = static_cast<std::uint32_t>(!tables_.distribution.is_ours(buckets[i]));
     foreign |= bit << found.position[i];
   }
+  if (hands_on_) note_owners(packets, buckets.data(), found, n, by_flow);
   if (moving_ || !coming_.empty()) [[unlikely]]
     count = hold_coming(map, packets, count, buckets.data(), found, n, foreign);
-  return foreign == 0 ? count : drop_marked(map, packets, count, foreign, DropReason::NotOurBucket);
+  if (foreign == 0) return count;
+  if (hands_on_) return hand_on_marked(map, packets, count, foreign);
+  return drop_marked(map, packets, count, foreign, DropReason::NotOurBucket);
 }
 
 // Without contact to a quorum nothing is forwarded: others may own what we owned. ARP goes on, so
@@ -114,7 +118,7 @@ inline bool Worker::put_plain(const PortView& port, const rte_mbuf* packet, unsi
   const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   const auto head = read_head(frame);
   const auto total_length = __builtin_bswap16(static_cast<std::uint16_t>(head.ip_first >> 16));
-  if (head.destination_mac != port.mac ||
+  if (!is_to_us(head.destination_mac, port) ||
       head.ether_type != __builtin_bswap16(net::kEtherTypeIpv4) ||
       (head.ip_first & 0xff3f'0000'0000'00ff) != 0x45 ||  // options, a fragment
       total_length < sizeof(net::Ipv4Header) + sizeof(net::EspHeader)) {
@@ -156,7 +160,7 @@ unsigned Worker::put_any(const DeviceMap& map, const rte_mbuf* packet, unsigned 
     port = map.port_of(tag->control.host() & net::VlanTag::kIdMask);
     l3 += kTag;
   }
-  if (port == DeviceMap::kNone || head.destination_mac != port_views_[port].mac) return 0;
+  if (port == DeviceMap::kNone || !is_to_us(head.destination_mac, port_views_[port])) return 0;
   if (ether_type != net::kEtherTypeIpv4 && ether_type != net::kEtherTypeIpv6) return 0;
   const auto* ip = frame + l3;
   const auto length = static_cast<std::size_t>(packet->data_len) - l3;
@@ -256,9 +260,9 @@ unsigned Worker::put_local(rte_mbuf* const* packets, std::uint32_t flows, unsign
 
 // decides: the bucket by which the packet is another node's. Only what hash_flow() is asked for.
 void Worker::remember_foreign(const ClearPacket& clear, base::BucketIndex decides) noexcept {
-  const bool off_the_wire = !clear.from.own && !clear.from.from_tunnel && !handed_;
   const bool plain = clear.key.family == 4 && clear.key.has_ports != 0 && !clear.facts.fragment;
-  if (!off_the_wire || !plain || foreign_.find(clear.hash) < ForeignFlows::kUnknown) return;
+  if (!is_off_the_wire(clear) || !plain || foreign_.find(clear.hash) < ForeignFlows::kUnknown)
+    return;
   foreign_.insert(clear.hash, decides);
 }
 

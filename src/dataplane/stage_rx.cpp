@@ -18,14 +18,6 @@ std::span<const std::byte> bytes_of(const std::uint8_t* from, std::size_t length
   return {reinterpret_cast<const std::byte*>(from), length};
 }
 
-// A destination address as PortView keeps it, read with the two bytes behind it: operator== of six
-// bytes calls memcmp.
-std::uint64_t destination_mac(const std::uint8_t* frame) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, frame, sizeof(word));
-  return word & 0x0000ffffffffffff;
-}
-
 }  // namespace
 
 unsigned Worker::poll_rx() noexcept {
@@ -43,7 +35,10 @@ unsigned Worker::poll_rx() noexcept {
       collect_lanes();
     }
     const auto& map = tables_.devices[queue.device];
-    const auto ours = distribute(map, packets.data(), fence(map, packets.data(), count));
+    auto taken = fence(map, packets.data(), count);
+    if (!tables_.distribution.receives()) [[unlikely]]
+      taken = leave_to_receiver(map, packets.data(), taken);
+    const auto ours = distribute(map, packets.data(), taken);
     classify_burst(map, {packets.data(), ours});
     run_lists();
   }
@@ -105,7 +100,8 @@ inline bool Worker::classify_plain(std::uint8_t port, rte_mbuf* packet) noexcept
   const auto& view = port_views_[port];
   std::uint16_t ether_type;
   std::memcpy(&ether_type, frame + offsetof(net::EthernetHeader, ether_type), sizeof(ether_type));
-  if (destination_mac(frame) != view.mac || ether_type != __builtin_bswap16(net::kEtherTypeIpv4)) {
+  if (!is_to_us(destination_mac(frame), view) ||
+      ether_type != __builtin_bswap16(net::kEtherTypeIpv4)) {
     return false;
   }
   auto* l3 = frame + kL3;
@@ -166,7 +162,7 @@ void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) no
   if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
     capture_frame(packet);
   }
-  if (destination_mac(frame) != port_views_[port].mac) [[unlikely]] {
+  if (!is_to_us(destination_mac(frame), port_views_[port])) [[unlikely]] {
     if (!ethernet->destination.is_multicast()) [[unlikely]] {
       drop(packet, DropReason::NotOurMac);
       return;

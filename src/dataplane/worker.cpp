@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "phalanx/dpdk/eal.hpp"
+#include "phalanx/net/hand_on_mac.hpp"
 
 namespace phalanx::dataplane {
 namespace {
@@ -58,6 +59,7 @@ Worker::Worker(WorkerSetup setup)
     const auto& port = tables_.ports[i];
     auto& view = port_views_[i];
     std::memcpy(&view.mac, port.mac.bytes.data(), port.mac.bytes.size());
+    view.index = static_cast<std::uint8_t>(i);
     view.mtu = port.mtu;
     view.is_public = port.is_public();
     if (port.role == PortRole::Private) view.clear_side = PacketSide::Private;
@@ -66,6 +68,8 @@ Worker::Worker(WorkerSetup setup)
       view.tunnel_side = PacketSide::TunnelBoth;
     }
   }
+  hands_on_ = tables_.distribution.hands_on();
+  if (hands_on_) fill_hand_on();
   const auto clear_side =
       std::find_if(tables_.ports.begin(), tables_.ports.end(), [](const Port& port) {
         return port.role == PortRole::Private || port.role == PortRole::Both;
@@ -76,6 +80,22 @@ Worker::Worker(WorkerSetup setup)
 }
 
 Worker::~Worker() = default;
+
+void Worker::fill_hand_on() {
+  constexpr std::array<net::HandOnHop, 2> kHops = {net::HandOnHop::First, net::HandOnHop::Second};
+  for (std::size_t i = 0; i < tables_.ports.size(); ++i) {
+    const auto word_of = [&](base::NodeId node, std::size_t hop) {
+      const auto mac = net::hand_on_mac(tables_.ports[i].mac, node, kHops[hop]);
+      std::uint64_t word = 0;
+      std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
+      return word;
+    };
+    for (std::size_t hop = 0; hop < kHops.size(); ++hop) {
+      hand_on_[i].ours[hop] = word_of(tables_.distribution.self(), hop);
+      hand_on_[i].others[hop] = word_of(base::NodeId(0), hop);
+    }
+  }
+}
 
 void Worker::run_lists() noexcept {
   // Clear packets first, so that what comes out of tunnels finds the lists empty and may become

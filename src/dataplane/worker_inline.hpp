@@ -33,6 +33,14 @@ inline void Worker::push_esp(rte_mbuf* packet, std::uint8_t* esp, std::uint32_t 
   entry.traffic_class = traffic_class;
 }
 
+// A destination address as PortView keeps it, read with the two bytes behind it: operator== of six
+// bytes calls memcmp.
+inline std::uint64_t destination_mac(const std::uint8_t* frame) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, frame, sizeof(word));
+  return word & 0x0000ffffffffffff;
+}
+
 inline void Worker::transmit(rte_mbuf* packet, std::uint8_t port, std::uint32_t bytes) noexcept {
   if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port)
       [[unlikely]] {

@@ -124,11 +124,28 @@ void check_cluster_port(Group& group, Draft& draft) {
 
 void check_shared_macs(Draft& draft) {
   const auto& ports = draft.config.dataplane.ports;
+  const bool group = draft.config.cluster.ingress == control::IngressMode::Multicast;
+  const std::string wanted = std::string("the same ") + (group ? "multicast" : "unicast") +
+                             " MAC on every node of the cluster";
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    if (ports[i].role == PortRole::Cluster || !ports[i].mac.is_zero()) continue;
-    if (!draft.ports[i].good("mac")) continue;
-    draft.ports[i].error("mac", "is missing: it is the address that all nodes share",
-                         "the same unicast MAC on every node of the cluster");
+    if (ports[i].role == PortRole::Cluster || !draft.ports[i].good("mac")) continue;
+    if (ports[i].mac.is_zero()) {
+      draft.ports[i].error("mac", "is missing: it is the address that all nodes share", wanted);
+    } else if (group && !ports[i].mac.is_multicast()) {
+      draft.ports[i].error("mac", net::to_string(ports[i].mac) + " is no group address", wanted);
+    }
+  }
+}
+
+// Only a cluster may have one, and says so.
+void check_group_macs(Draft& draft) {
+  const auto& ports = draft.config.dataplane.ports;
+  const bool group = draft.config.cluster.ingress == control::IngressMode::Multicast;
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const bool allowed = group && ports[i].role != PortRole::Cluster;
+    if (allowed || !draft.ports[i].good("mac") || !ports[i].mac.is_multicast()) continue;
+    draft.ports[i].error("mac", mgmt::quoted(net::to_string(ports[i].mac)) + " is a group address",
+                         "a unicast address");
   }
 }
 
@@ -148,7 +165,7 @@ void read_cluster(Group& root, Draft& draft) {
   if (!found) return;
   auto& group = *found;
   auto& cluster = draft.config.cluster;
-  constexpr std::array<std::string_view, 1> kModes = {"unicast"};
+  constexpr std::array<std::string_view, 3> kModes = {"unicast", "multicast", "forward"};
   group.require("members", "a list of 1..32 groups { id, name, address }");
   draft.members = group.groups("members");
   if (group.good("members") && group.has("members") &&
@@ -175,10 +192,12 @@ void read_cluster(Group& root, Draft& draft) {
 }
 
 void check_cluster(Group& root, Draft& draft) {
+  check_group_macs(draft);
   auto found = root.group("cluster");
   if (!found || draft.config.cluster.members.empty()) return;
   draft.config.dataplane.cluster_node = draft.config.node.id;
   draft.config.dataplane.coming_hold = draft.config.cluster.move_hold();
+  draft.config.dataplane.hand_on = draft.config.cluster.ingress == control::IngressMode::Forward;
   check_cluster_port(*found, draft);
   check_shared_macs(draft);
   check_modes(draft);

@@ -78,6 +78,7 @@ bool read_reference(Group& group, std::string_view key, std::string_view kind, c
 bool read_address(Group& group, std::string_view key, net::IpAddress& out);
 bool read_prefix(Group& group, std::string_view key, net::Prefix& out);
 void read_key(Group& group, std::string_view key, base::Secret& out);
-bool read_mac(Group& group, std::string_view key, net::MacAddress& out);
+enum class MacKind : std::uint8_t { Unicast, UnicastOrGroup };
+bool read_mac(Group& group, std::string_view key, MacKind kind, net::MacAddress& out);
 
 }  // namespace phalanx::mgmt

@@ -69,6 +69,8 @@ namespace phalanx::mgmt {
 [[nodiscard]] constexpr std::string_view name_of(control::IngressMode mode) noexcept {
   switch (mode) {
     case control::IngressMode::Unicast: return "unicast";
+    case control::IngressMode::Multicast: return "multicast";
+    case control::IngressMode::Forward: return "forward";
   }
   return "";
 }

@@ -95,7 +95,7 @@ dataplane::PortConfig read_port(Group& group, std::size_t position, Draft& draft
   read_interface_addresses(group, port.addresses);
   group.number("mtu", kMinMtu, kMaxMtu, port.mtu);
   group.number("vlan", 0, 4094, port.vlan);
-  read_mac(group, "mac", port.mac);
+  read_mac(group, "mac", MacKind::UnicastOrGroup, port.mac);
   group.number("rx_descriptors", 64, 32768, port.rx_descriptors);
   group.number("tx_descriptors", 64, 32768, port.tx_descriptors);
   group.finish();
@@ -156,7 +156,7 @@ bool read_prefix(Group& group, std::string_view key, net::Prefix& out) {
   return false;
 }
 
-bool read_mac(Group& group, std::string_view key, net::MacAddress& out) {
+bool read_mac(Group& group, std::string_view key, MacKind kind, net::MacAddress& out) {
   std::string text;
   if (!group.string(key, text)) return false;
   if (!group.has(key)) return true;
@@ -165,7 +165,7 @@ bool read_mac(Group& group, std::string_view key, net::MacAddress& out) {
     group.error(key, quoted(text) + " is no MAC address", "as in 02:00:00:00:00:01");
     return false;
   }
-  if (mac->is_multicast() || mac->is_zero()) {
+  if ((kind == MacKind::Unicast && mac->is_multicast()) || mac->is_zero()) {
     group.error(key, quoted(text) + (mac->is_zero() ? " is all zero" : " is a group address"),
                 "a unicast address");
     return false;
@@ -217,7 +217,7 @@ void read_neighbors(Group& root, Draft& draft) {
       read_address(group, "address", neighbor.address);
     }
     if (group.require("mac", "as in 02:00:00:00:00:01")) {
-      read_mac(group, "mac", neighbor.mac);
+      read_mac(group, "mac", MacKind::Unicast, neighbor.mac);
     }
     group.finish();
     draft.config.dataplane.neighbors.push_back(neighbor);

@@ -118,6 +118,7 @@ Row worker_row(const dataplane::WorkerCounters& counters, std::size_t index) {
              {"lane_late", counters.lane_late.get()},
              {"hold_released", counters.hold_released.get()},
              {"coming_released", counters.coming_released.get()},
+             {"handed_on", counters.handed_on.get()},
              {"notes_lost", counters.notes_lost.get()},
              {"flow_misses", counters.flow_misses.get()},
              {"polls", counters.polls.get()},

@@ -69,6 +69,12 @@ std::vector<Row> status_rows(const ClusterService& service) {
                     ? std::string("none")
                     : member_name(service.config(), service.master()));
   add("ports", std::string(now <= until ? "open" : "closed: no contact with a quorum"));
+  const auto mode = service.config().ingress;
+  add("ingress", std::string(name_of(mode)));
+  const auto receiver = service.receiver();
+  add("receiver", mode != control::IngressMode::Forward ? std::string("all")
+                  : receiver == base::NodeId{}          ? std::string("none")
+                                                        : member_name(service.config(), receiver));
   add("draining", std::string(service.draining() ? "yes" : "no"));
   add("allocation", version_text(node.memory().committed));
   add("buckets", std::uint64_t{buckets_of(service, node.self().node)});
@@ -176,21 +182,23 @@ std::vector<Row> answer_rows(const Config& config, const ClusterService& service
                              const control::ControlLoop& loop) {
   const auto now = base::SteadyClock().now();
   const auto owners = service.owners();
+  const bool forward = service.config().ingress == control::IngressMode::Forward;
   std::vector<Row> rows;
   for (const auto& neighbor : loop.host().neighbors().list(now)) {
     const auto& port = config.dataplane.ports[neighbor.key.port.value()];
     for (const auto& own : port.addresses) {
       if (own.address.family != neighbor.key.address.family) continue;
       const auto bucket = service.bucket_of_asker(neighbor.key.address, own.address);
-      const auto owner = owners[bucket.value()];
+      const auto owner = forward ? service.receiver() : owners[bucket.value()];
       const auto name =
           owner == base::NodeId{} ? std::string("nobody") : member_name(service.config(), owner);
       rows.push_back({{"asker", net::to_string(neighbor.key.address)},
                       {"port", port.name},
                       {"address", net::to_string(own.address)},
                       {"answered_by", name},
-                      {"why", "owns bucket " + std::to_string(bucket.value()) +
-                                  " of this asker and address"}});
+                      {"why", forward ? std::string("receives for all nodes")
+                                      : "owns bucket " + std::to_string(bucket.value()) +
+                                            " of this asker and address"}});
     }
   }
   return rows;

@@ -22,45 +22,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "
 
 # pylint: disable=wrong-import-position
 import cluster_watch  # noqa: E402
-import counters  # noqa: E402
-from cluster_checks import BUCKETS, command, running, settled, status, wait_for  # noqa: E402
-
-DRAIN_RATE = 250  # enough that some come while their bucket moves
-
-
-def packets_that_waited(site):
-    """For a bucket that came, on all nodes so far."""
-    return sum(row["coming_released"] for node in running(site)
-               for row in counters.rows_of(node.daemon, "workers"))
-
-
-def drain_and_check(watch, node, what):
-    """All buckets of a node go to others under traffic, and come back: planned moves."""
-    doubled = watch.prober.doubled
-    waited = packets_that_waited(watch.site)
-    begin = time.monotonic()
-    for name, done in (("cluster_drain", lambda: status(node)["buckets"] == 0),
-                       ("cluster_undrain", lambda: settled(watch.site, BUCKETS // 4))):
-        command(node, name)
-        wait_for(f"{name} of {node.name}", done)
-        time.sleep(1.0)
-    moved = time.monotonic() - 1.0
-    time.sleep(0.5)
-    end = time.monotonic() - 0.5
-    lost = watch.lost(begin, end)
-    doubled = watch.prober.doubled - doubled
-    waited = packets_that_waited(watch.site) - waited
-    sent = sum(sum(begin <= at < end for at in flow.sent) for flow in watch.prober.flows)
-    watch.checks.add(f"{what} drained and back in {moved - begin:.1f} s: of {sent} probes {lost} "
-                     f"lost, {doubled} doubled, {waited} waited for their bucket",
-                     None if lost == 0 and doubled == 0 else f"{lost} lost, {doubled} doubled")
-    return waited
 
 
 def drain_nodes(watch):
     time.sleep(1.0)
-    waited = drain_and_check(watch, watch.slave(), "a node")
-    waited += drain_and_check(watch, watch.master(), "the master")
+    waited = watch.drain_and_check(watch.slave(), "a node")
+    waited += watch.drain_and_check(watch.master(), "the master")
     watch.checks.add("some packets came while their bucket moved",
                      None if waited else "none waited")
 
@@ -77,12 +44,19 @@ def kill_nodes(watch):
 
 
 def scenario(watch):
-    with watch.probing(DRAIN_RATE):
+    with watch.probing(cluster_watch.DRAIN_RATE):
         drain_nodes(watch)
     with watch.probing():
         kill_nodes(watch)
 
 
+def main():
+    parser = cluster_watch.parser(__doc__)
+    parser.add_argument("--ingress", choices=("unicast", "multicast"), default="unicast",
+                        help="how all nodes get to see all packets (forward mode: forward.py)")
+    options = parser.parse_args()
+    return cluster_watch.main("cluster", options, scenario, "plx", ingress=options.ingress)
+
+
 if __name__ == "__main__":
-    sys.exit(cluster_watch.main("cluster", cluster_watch.parser(__doc__).parse_args(), scenario,
-                                "plx"))
+    sys.exit(main())

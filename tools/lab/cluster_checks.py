@@ -64,13 +64,14 @@ def owners(site):
 def esp_of(path, from_peer):
     """ESP frames of the capture in one direction."""
     peer = pcap.mac_bytes(cluster_site.PEER_MAC)
-    injector = pcap.mac_bytes(INJECTOR_MAC)
+    source = socket.inet_aton(cluster_site.PEER if from_peer else cluster_site.PUBLIC)
     frames = []
     for frame in pcap.read(path):
         packet = pcap.ip_packet(frame)
-        if packet is None or pcap.protocol(packet) != pcap.PROTO_ESP:
+        if packet is None or pcap.protocol(packet) != pcap.PROTO_ESP or packet[12:16] != source:
             continue
-        if (frame[6:12] == peer) == from_peer and frame[6:12] != injector:
+        # What was replayed or handed on is there once more, from others.
+        if not from_peer or frame[6:12] == peer:
             frames.append(frame)
     return frames
 
@@ -92,14 +93,18 @@ def repeats(frames):
 
 
 def replay(site, path):
-    """Everything that ever came from the peer, to all nodes at once."""
+    """Everything that ever came from the peer, to all nodes at once. In forward mode to the
+    receiver and, in turn, to each address by which nodes hand on."""
     link = probes.in_namespace(site.injector.name, lambda: socket.socket(
         socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
     link.bind(("eth0", 3))
     frames = esp_of(path, from_peer=True)
     mac = pcap.mac_bytes(INJECTOR_MAC)
+    hops = [pcap.mac_bytes(text) for text in site.hand_on_macs()]
     for i, frame in enumerate(frames):
         link.send(frame[:6] + mac + frame[12:])
+        if hops:
+            link.send(hops[i % len(hops)] + mac + frame[12:])
         if i % 32 == 31:
             time.sleep(0.002)  # queues of these ports are short
     link.close()

@@ -24,6 +24,7 @@ import netns
 import uml
 
 SHARED_MAC = {"private": "02:50:48:00:00:79", "public": "02:50:48:00:00:c0"}
+GROUP_MAC = {"private": "03:50:48:00:00:79", "public": "03:50:48:00:00:c0"}
 PEER_MAC = "02:00:00:00:79:02"
 PRIVATE, PRIVATE_HOST = "10.79.0.1", "10.79.0.2"
 PUBLIC, PEER = "192.0.2.1", "192.0.2.2"
@@ -91,9 +92,9 @@ class Node:
         settings["control"]["cpu"] = cpu
         settings["workers"] = [{"cpu": cpu}]
         config.port("private", "net_af_packet0,iface=priv0", "private", [f"{PRIVATE}/24"],
-                    mac=SHARED_MAC["private"])
+                    mac=self.site.macs["private"])
         config.port("public", "net_af_packet1,iface=pub0", "public", [f"{PUBLIC}/24"],
-                    mac=SHARED_MAC["public"])
+                    mac=self.site.macs["public"])
         config.port("sync", "net_af_packet2,iface=sync0", "cluster", [f"10.9.0.{self.id}/24"])
         config.route("10.80.0.0/16", PRIVATE_HOST)
         for tunnel in self.site.tunnels:
@@ -103,7 +104,7 @@ class Node:
                            f"{tunnel.peer_address}/32", tunnel.to_peer, [tunnel.to_cluster])
         settings["cluster"] = {
             "members": self.site.members, "secret_file": str(self.site.secret_file),
-            "heartbeat_interval_ms": self.site.heartbeat_ms}
+            "heartbeat_interval_ms": self.site.heartbeat_ms, "ingress": self.site.ingress}
         return config
 
     def start(self):
@@ -172,7 +173,8 @@ class ClusterSite:
     """Everything in the drawing above. Nodes are made, not started."""
 
     # pylint: disable=too-many-instance-attributes
-    def __init__(self, lab, folder, count=3, tunnels=8, heartbeat_ms=100, witnesses=0):
+    def __init__(self, lab, folder, count=3, tunnels=8, heartbeat_ms=100, witnesses=0,
+                 ingress="unicast"):
         # pylint: disable=too-many-arguments,too-many-positional-arguments
         self.lab = lab
         self.folder = pathlib.Path(folder)
@@ -181,6 +183,8 @@ class ClusterSite:
                          "address": f"10.9.0.{i}", "witness": i > count}
                         for i in range(1, voters + 1)]
         self.heartbeat_ms = heartbeat_ms
+        self.ingress = ingress
+        self.macs = GROUP_MAC if ingress == "multicast" else SHARED_MAC
         self.tunnels = make_tunnels(tunnels)
         self.secret_file = self.folder / "cluster.secret"
         self.secret_file.touch(mode=0o600)
@@ -203,6 +207,14 @@ class ClusterSite:
         self.host.batch([f"address add {PRIVATE_HOST}/24 dev eth0",
                          f"route add 10.81.0.0/16 via {PRIVATE}"] +
                         [f"address add {t.host_address}/32 dev lo" for t in self.tunnels])
+
+    def hand_on_macs(self):
+        """Forward mode: where nodes take packets of the public side from each other, as
+        include/phalanx/net/hand_on_mac.hpp makes these addresses."""
+        if self.ingress != "forward":
+            return []
+        return [f"{first}{self.macs['public'][2:-2]}{node:02x}"
+                for node in self.nodes for first in ("06", "0a")]
 
     def plug(self, namespace, interface, bridge, port):
         """A cable from a namespace to one of the bridges."""

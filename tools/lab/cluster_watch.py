@@ -14,13 +14,15 @@ import time
 
 import checks as checking
 import cluster_site
+import counters
 import netns
 import probes
 from cluster_checks import (
-    BUCKETS, esp_of, owners, repeats, replay, running, settled, start_capture, status, wait_for,
-    warm_up)
+    BUCKETS, command, esp_of, owners, repeats, replay, running, settled, start_capture, status,
+    wait_for, warm_up)
 
 RATE = 40  # probes a second and tunnel
+DRAIN_RATE = 250  # enough that some come while their bucket moves
 BACK_SECONDS = 4.0  # detection, election, allocation and lease gap at ten times the usual interval
 
 
@@ -53,6 +55,10 @@ class Watch:
         master = self.master()
         return next(node for node in running(self.site) if node is not master)
 
+    def receiver(self):
+        """Forward mode: the node by which all packets come."""
+        return next(node for node in running(self.site) if status(node)["receiver"] == node.name)
+
     def lost(self, begin, end, but=None):
         """Lost probes of the flows that `but` (owners, node id) had nothing to do with."""
         owned, name = but or ({}, None)
@@ -70,6 +76,7 @@ class Watch:
     def kill_and_check(self, victim, what):
         """Kills the node under traffic and judges every flow by who owned its SAs."""
         owned = owners(self.site)
+        entry = status(victim)["receiver"] == victim.name  # all packets come by it
         begin = time.monotonic()
         victim.kill()
         wait_for(f"takeover of {victim.name}", lambda: settled(self.site, 1))
@@ -78,14 +85,42 @@ class Watch:
         end = time.monotonic() - 1.0  # what was sent later may still be on its way
         others, its = [], []
         for tunnel, flow in zip(self.site.tunnels, self.prober.flows):
-            (its if victim.id in owned[tunnel.index] else others).append(flow)
+            (its if entry or victim.id in owned[tunnel.index] else others).append(flow)
         lost = sum(flow.lost_between(begin, end) for flow in others)
         self.checks.add(f"{what} killed: {len(others)} flows of other nodes lost {lost}",
-                        None if lost == 0 and others else f"lost {lost}")
+                        None if lost == 0 and (others or entry) else f"lost {lost}")
         outage = max((flow.outage(begin, end) for flow in its), default=0.0)
         self.checks.add(f"{what} killed: {len(its)} flows of its own back, longest outage "
                         f"{outage:.2f} s, buckets taken over in {taken:.2f} s",
                         None if its and outage <= BACK_SECONDS else f"outage {outage:.2f} s")
+
+    def packets_that_waited(self):
+        """For a bucket that came, on all nodes so far."""
+        return sum(row["coming_released"] for node in running(self.site)
+                   for row in counters.rows_of(node.daemon, "workers"))
+
+    def drain_and_check(self, node, what):
+        """All buckets of a node go to others under traffic, and come back: planned moves. How many
+        packets waited for their bucket."""
+        doubled = self.prober.doubled
+        waited = self.packets_that_waited()
+        begin = time.monotonic()
+        for name, done in (("cluster_drain", lambda: status(node)["buckets"] == 0),
+                           ("cluster_undrain", lambda: settled(self.site, BUCKETS // 4))):
+            command(node, name)
+            wait_for(f"{name} of {node.name}", done)
+            time.sleep(1.0)
+        moved = time.monotonic() - 1.0
+        time.sleep(0.5)
+        end = time.monotonic() - 0.5
+        lost = self.lost(begin, end)
+        doubled = self.prober.doubled - doubled
+        waited = self.packets_that_waited() - waited
+        sent = sum(sum(begin <= at < end for at in flow.sent) for flow in self.prober.flows)
+        self.checks.add(f"{what} drained and back in {moved - begin:.1f} s: of {sent} probes "
+                        f"{lost} lost, {doubled} doubled, {waited} waited for their bucket",
+                        None if lost == 0 and doubled == 0 else f"{lost} lost, {doubled} doubled")
+        return waited
 
     def bring_back(self, node):
         node.start()
@@ -108,7 +143,8 @@ def check_unique(path, checks):
     problem = "\n".join(found[:10]) or (None if len(frames) > 500 else "too little traffic")
     checks.add(f"no number or IV left twice ({len(frames)} packets)", problem)
     planted = frames + [frames[len(frames) // 2]]
-    checks.add("the check finds a planted repeat", None if len(repeats(planted)) == 2 else planted)
+    more = len(repeats(planted)) - len(found)
+    checks.add("the check finds a planted repeat", None if more == 2 else f"{more} of 2")
 
 
 def _run(name, folder, scenario, prefix, **site_options):

@@ -17,8 +17,10 @@
 namespace phalanx::control {
 
 // How packets reach the node that owns them. Unicast: a MAC address that all nodes share and none
-// sends from, so that switches flood it and every node sees every frame.
-enum class IngressMode : std::uint8_t { Unicast };
+// sends from, so that switches flood it and every node sees every frame. Multicast: the same with
+// the address of a group. Forward: one node, the receiver, has the shared address and hands on what
+// others own.
+enum class IngressMode : std::uint8_t { Unicast, Multicast, Forward };
 
 // A node or witness of the cluster, as everybody's config names it.
 struct ClusterMember {

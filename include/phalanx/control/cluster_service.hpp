@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,6 +68,14 @@ class ClusterService final : public SequenceLeases {
   // Whether this node answers who asks for one of the shared addresses: the owner of the asker's
   // bucket does.
   [[nodiscard]] bool answers(const net::IpAddress& asker, const net::IpAddress& address) const;
+  // Forward mode: whether neighbors and switches shall find the shared addresses here; who has
+  // them, as far as this node knows.
+  [[nodiscard]] bool announces() const noexcept;
+  [[nodiscard]] base::NodeId receiver() const;
+  // Called when they have to be told.
+  void set_announce(std::function<void(base::TimePoint)> announce) {
+    announce_ = std::move(announce);
+  }
   [[nodiscard]] base::BucketIndex bucket_of_asker(const net::IpAddress& asker,
                                                   const net::IpAddress& address) const;
 
@@ -91,6 +100,13 @@ class ClusterService final : public SequenceLeases {
   [[nodiscard]] base::BucketIndex bucket_of(std::uint32_t sa) const noexcept;
 
  private:
+  // Forward mode: who owns it receives. One at a time, whoever is alive; a node without buckets and
+  // a witness never.
+  static constexpr base::BucketIndex kReceivers{0};
+  // Forward mode: how long the last receiver goes on. A switch that was told of another one may
+  // have frames under way.
+  static constexpr base::Duration kFarewell = std::chrono::seconds(1);
+
   enum class Phase : std::uint8_t { Away, Settling, Ours, Closing };
   struct Bucket {
     Phase phase = Phase::Away;
@@ -99,6 +115,7 @@ class ClusterService final : public SequenceLeases {
     unsigned rounds = 0;                  // of quiescence still to come
     bool waited = false;                  // closing: packets waited for a lease
     bool given_up = false;                // closing: on those; no number is given out any more
+    base::NodeId closed_for{};            // away: by a closing record, as far as we know
     std::optional<base::TimePoint> left;  // when it was ours last
     std::vector<std::uint32_t> sas;       // positions in the list
   };
@@ -121,6 +138,9 @@ class ClusterService final : public SequenceLeases {
   void open_sa(std::uint32_t sa, const cluster::Entry& entry, base::TimePoint now);
   void step_buckets(base::TimePoint now);
   [[nodiscard]] bool settled(Bucket& bucket);
+  // cluster_ingress.cpp
+  void step_ingress(base::TimePoint now);
+  void name_owners();
   void end(const std::string& why);
   void report(base::TimePoint now);
 
@@ -154,6 +174,9 @@ class ClusterService final : public SequenceLeases {
   std::set<base::BucketIndex> moving_;  // settling or closing
   std::set<std::uint32_t> to_install_;  // the core had no room for their records
   base::NodeId master_{0};
+  std::function<void(base::TimePoint)> announce_;
+  std::optional<base::TimePoint> announce_at_;     // next
+  std::optional<base::TimePoint> farewell_until_;  // another one receives, as planned
   unsigned ours_ = 0;
   bool draining_ = false;
   unsigned reported_ = 0;  // buckets, in the log

@@ -41,6 +41,9 @@ class ControlLoop {
       std::span<const ipsec::SaParams> sas);
   // In a cluster one node answers for the addresses that all share (HostConfig::answers).
   void set_answers(HostAnswers answers) { host_->set_answers(std::move(answers)); }
+  // In a cluster in forward mode: whether this node is the receiver.
+  void set_receives(HostReceives receives) { host_->set_receives(std::move(receives)); }
+  void announce_all(base::TimePoint now) { host_->announce_all(now); }
   // After the workers started.
   void announce_links();
 

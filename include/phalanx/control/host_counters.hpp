@@ -89,6 +89,8 @@ enum class HostCounter : std::uint8_t {
   SolicitationSent,
   SolicitationNotSent,
   AnnouncementSent,
+  AnswerRelayed,
+  AnswerNotRelayed,
   MldReportSent,
   NeighborLearned,
   NeighborMoved,

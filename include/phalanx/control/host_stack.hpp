@@ -30,6 +30,9 @@ namespace phalanx::control {
 // Whether this node answers who asks for one of our addresses. Where nodes share them, one does.
 using HostAnswers = std::function<bool(const net::IpAddress& asker, const net::IpAddress& address)>;
 
+// In forward mode: whether neighbors shall find the shared addresses here.
+using HostReceives = std::function<bool()>;
+
 struct HostConfig {
   std::vector<HostPort> ports;  // by base::PortIndex
   NeighborLimits neighbors;
@@ -65,6 +68,13 @@ class HostStack final : private NeighborOutput {
 
   // Without it this node answers everybody.
   void set_answers(HostAnswers answers) { answers_ = std::move(answers); }
+
+  // Without it this node receives for its addresses, and nobody else does. With it, it announces
+  // them only while it is the receiver, and then passes on to the other nodes what neighbors
+  // answer: another node may have asked.
+  void set_receives(HostReceives receives) { receives_ = std::move(receives); }
+  // Once more as if each port's link had come up.
+  void announce_all(base::TimePoint now);
 
   // The port's link is up: tell the neighbors our MAC by gratuitous ARP (RFC 5227 2.3) and
   // unsolicited NA (RFC 4861 7.2.6), and the switches our multicast groups (RFC 3810 6.1), three
@@ -115,6 +125,7 @@ class HostStack final : private NeighborOutput {
 
   [[nodiscard]] bool can_be_next_hop(base::PortIndex port,
                                      const net::IpAddress& address) const noexcept;
+  void relay_answer(const PuntedPacket& packet, base::TimePoint now);
   // Each returns what became of the packet.
   [[nodiscard]] HostCounter on_neighbor_miss(const PuntedPacket& packet, base::TimePoint now);
   [[nodiscard]] HostCounter on_not_forwarded(const PuntedPacket& packet, base::TimePoint now);
@@ -166,6 +177,8 @@ class HostStack final : private NeighborOutput {
   NeighborTable neighbors_;
   IcmpErrors errors_;
   HostAnswers answers_;
+  HostReceives receives_;
+  TokenBucket relay_rate_;
   TokenBucket log_rate_;  // for lines that a packet can cause
   std::vector<Link> links_;
   std::vector<std::byte> scratch_;  // the packet being built: Ethernet header, largest MTU

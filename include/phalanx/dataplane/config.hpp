@@ -94,6 +94,9 @@ struct Config {
   // In a cluster: which node we are. Every node sees every frame to the ports' MAC addresses, takes
   // what it owns, and sends from the devices' own. 0: alone.
   base::NodeId cluster_node{0};
+  // In a cluster: one node takes what is sent to the ports' MAC addresses and hands on what others
+  // own; frames of ours come from net::hand_on_mac(). See docs/cluster-protocol.md, forward mode.
+  bool hand_on = false;
   // How long packets wait for a bucket that is on its way here. A move takes less than a tenth of
   // this; with slower heartbeats it may take longer.
   base::Duration coming_hold = std::chrono::milliseconds(5);

@@ -43,6 +43,7 @@ struct alignas(base::kCacheLine) WorkerCounters {
   Counter in_lanes;         // gauge: given to workers in packet mode, this one included
   Counter hold_released;    // packets that waited and went on
   Counter coming_released;  // those that waited for their bucket
+  Counter handed_on;        // packets of other nodes, sent on to them
   Counter notes_lost;       // packets of a leaving bucket that its next owner will not know of
   Counter lane_served;      // packets of other workers encrypted or decrypted
   Counter lane_late;        // packets that left after their turn, because their worker was stuck

@@ -27,8 +27,11 @@ class DistributionTable {
     take_all();
   }
   // Before the workers start: one of many, and nothing is ours yet.
-  void join(base::NodeId self) noexcept {
+  // hands_on: forward mode, in which we receive nothing but what is ours until we are told to.
+  void join(base::NodeId self, bool hands_on = false) noexcept {
     self_ = self;
+    hands_on_ = hands_on;
+    receives_.store(!hands_on, std::memory_order_relaxed);
     for (auto& owner : owners_) owner.store(kNobody.value(), std::memory_order_relaxed);
     all_ours_.store(false, std::memory_order_relaxed);
     shared_ = true;
@@ -37,6 +40,14 @@ class DistributionTable {
   // ---- readers
   // Whether there are other nodes. Constant while workers run.
   [[nodiscard]] bool shared() const noexcept { return shared_; }
+  [[nodiscard]] base::NodeId self() const noexcept { return self_; }
+  // Packets of others are handed on, not dropped: others do not see them. Constant while workers
+  // run.
+  [[nodiscard]] bool hands_on() const noexcept { return hands_on_; }
+  // Whether what is sent to the address that all nodes share is for us to look at.
+  [[nodiscard]] bool receives() const noexcept { return receives_.load(std::memory_order_relaxed); }
+  // Whether neighbors shall find that address here. For the control thread.
+  [[nodiscard]] bool announces() const noexcept { return announces_; }
   // Nothing needs to be asked.
   [[nodiscard]] bool all_ours() const noexcept { return all_ours_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_ours(base::BucketIndex bucket) const noexcept {
@@ -54,6 +65,11 @@ class DistributionTable {
     });
     all_ours_.store(all, std::memory_order_relaxed);
   }
+  // A node may go on receiving for a while when another one announces.
+  void receive(bool receives, bool announces) noexcept {
+    receives_.store(receives, std::memory_order_relaxed);
+    announces_ = announces;
+  }
   void take_all() noexcept {
     for (auto& owner : owners_) owner.store(self_.value(), std::memory_order_relaxed);
     all_ours_.store(true, std::memory_order_relaxed);
@@ -62,6 +78,9 @@ class DistributionTable {
  private:
   alignas(base::kCacheLine) std::array<std::atomic<std::uint8_t>, base::kNumBuckets> owners_;
   std::atomic<bool> all_ours_{true};
+  std::atomic<bool> receives_{true};
+  bool announces_ = false;  // forward mode
+  bool hands_on_ = false;
   base::NodeId self_;
   bool shared_ = false;
 };

@@ -28,6 +28,8 @@ enum class DropReason : std::uint8_t {
   IpBadAddress,
   NotForwardable,
   NotOurBucket,
+  NotReceiver,
+  HandedOnTwice,
   Fenced,
   EspFragment,
   EspUnknownSpi,
@@ -61,7 +63,7 @@ enum class DropReason : std::uint8_t {
   TxQueueFull,
   Stopping,
 };
-inline constexpr std::size_t kNumDropReasons = 45;
+inline constexpr std::size_t kNumDropReasons = 47;
 
 struct DropReasonInfo {
   DropReason reason;
@@ -83,6 +85,10 @@ inline constexpr std::array<DropReasonInfo, kNumDropReasons> kDropReasons = {{
     {DropReason::IpBadAddress, "ip_bad_address", "source or destination may not be on a wire"},
     {DropReason::NotForwardable, "not_forwardable", "multicast, broadcast or link-local"},
     {DropReason::NotOurBucket, "not_our_bucket", "another node of the cluster owns the bucket"},
+    {DropReason::NotReceiver, "not_receiver",
+     "to the address that all nodes share, for which another one receives"},
+    {DropReason::HandedOnTwice, "handed_on_twice",
+     "came by two other nodes already, and is not ours either"},
     {DropReason::Fenced, "fenced", "no contact with a quorum of the cluster"},
     {DropReason::EspFragment, "esp_fragment", "fragment of an ESP packet"},
     {DropReason::EspUnknownSpi, "esp_unknown_spi", "no inbound SA has this SPI"},

@@ -10,108 +10,22 @@
 #include <span>
 #include <vector>
 
-#include "phalanx/base/clock.hpp"
-#include "phalanx/base/spsc_ring.hpp"
 #include "phalanx/dataplane/bucket_handover.hpp"
 #include "phalanx/dataplane/capture_filter.hpp"
 #include "phalanx/dataplane/coming_queue.hpp"
-#include "phalanx/dataplane/config.hpp"
 #include "phalanx/dataplane/counters.hpp"
 #include "phalanx/dataplane/egress_order.hpp"
 #include "phalanx/dataplane/flow_cache.hpp"
 #include "phalanx/dataplane/foreign_flows.hpp"
 #include "phalanx/dataplane/hold_queue.hpp"
 #include "phalanx/dataplane/packet_meta.hpp"
-#include "phalanx/dataplane/tables.hpp"
-#include "phalanx/dpdk/quiescence.hpp"
-#include "phalanx/dpdk/ring.hpp"
+#include "phalanx/dataplane/worker_setup.hpp"
 #include "phalanx/ipsec/esp_engine.hpp"
 #include "phalanx/net/grounds.hpp"
 
 namespace phalanx::dataplane {
 
 inline constexpr unsigned kBurst = 32;
-
-// A receive queue that a worker polls.
-struct RxQueue {
-  std::uint16_t device_port = 0;  // DPDK's number
-  std::uint16_t queue = 0;
-  std::uint8_t device = 0;  // position in Tables::devices
-};
-
-// How a worker sends by a device: a queue of its own, or by another worker that has one.
-struct TxPath {
-  bool own_queue = true;
-  std::uint16_t device_port = 0;
-  std::uint16_t queue = 0;
-  std::uint8_t worker = 0;  // without an own queue
-};
-
-// Requests for a higher lease on their way to the control thread: direction and position of the SA
-// in one pointer-sized word. One producer, one consumer; as many slots as there are SAs.
-class RaiseRing {
- public:
-  static base::Result<RaiseRing, std::string> create(const std::string& name, std::uint32_t sas);
-  bool push(ipsec::Direction direction, std::uint32_t index) noexcept {
-    const auto word = (std::uintptr_t{index} << 2) | static_cast<std::uintptr_t>(direction);
-    return rte_ring_sp_enqueue(ring_.get(), reinterpret_cast<void*>(word)) == 0;
-  }
-  bool pop(ipsec::Direction& direction, std::uint32_t& index) noexcept {
-    void* slot = nullptr;
-    if (rte_ring_sc_dequeue(ring_.get(), &slot) != 0) return false;
-    const auto word = reinterpret_cast<std::uintptr_t>(slot);
-    direction = static_cast<ipsec::Direction>(word & 3);
-    index = static_cast<std::uint32_t>(word >> 2);
-    return true;
-  }
-
- private:
-  struct Free {
-    void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
-  };
-  std::unique_ptr<rte_ring, Free> ring_;
-};
-
-// Packets from one worker to another, to be finished there.
-using PeerRing = base::SpscRing<rte_mbuf*>;
-inline constexpr std::uint32_t kPeerRingSlots = 2048;
-
-// What a worker noted of buckets that leave, for the control thread.
-using PassedRing = base::SpscRing<PassedNote>;
-inline constexpr std::uint32_t kPassedRingSlots = 8192;
-
-// All queues from one worker to another.
-struct PeerLink {
-  PeerRing packets{kPeerRingSlots};
-  PacketLane inbound;   // packet mode: to be decrypted
-  PacketLane outbound;  // packet mode: to be encrypted
-};
-
-// What one worker is given when it is made.
-struct WorkerSetup {
-  base::WorkerIndex index;
-  Tables* tables = nullptr;
-  dpdk::Quiescence* quiescence = nullptr;
-  const base::Clock* clock = nullptr;
-  const CaptureSwitch* capture = nullptr;
-  rte_mempool* pool = nullptr;          // for fragments
-  rte_mempool* capture_pool = nullptr;  // copies for the capture
-  std::vector<RxQueue> rx_queues;
-  std::vector<TxPath> tx_paths;  // by device
-  dpdk::PacketRing* to_control = nullptr;
-  dpdk::PacketRing* from_control = nullptr;
-  dpdk::PacketRing* to_capture = nullptr;
-  RaiseRing* raises = nullptr;
-  PassedRing* passed = nullptr;     // nullptr: there are no other nodes
-  std::vector<PeerLink*> to_peers;  // by worker; nullptr for itself
-  std::vector<PeerLink*> from_peers;
-  std::uint16_t encrypts = 0;  // workers that take packets to encrypt, a bit each
-  Limits limits;
-  base::Duration coming_hold{};  // as Config's
-  IdleSleep idle_sleep;
-  bool tell_discarded = false;  // as Config's
-  std::uint64_t flow_seed = 0;
-};
 
 // A data-path lcore: takes bursts from its queues through the stages below, run to completion.
 //
@@ -205,8 +119,15 @@ class Worker {
     std::uint64_t mac = 0;  // six bytes as they stand on the wire, and two of 0
     std::uint16_t mtu = 0;
     bool is_public = false;
+    std::uint8_t index = 0;
     PacketSide clear_side = PacketSide::Public;   // of what came in there in clear
     PacketSide tunnel_side = PacketSide::Tunnel;  // of what came out of an SA and leaves there
+  };
+  // Forward mode: addresses by which nodes hand on (net::hand_on_mac()), for the first time and for
+  // the second; as PortView::mac.
+  struct HandOnView {
+    std::array<std::uint64_t, 2> ours{};
+    std::array<std::uint64_t, 2> others{};  // of node 0
   };
   struct PlainRoute {
     std::uint64_t number;        // as Fib gives it
@@ -222,6 +143,7 @@ class Worker {
   };
 
   explicit Worker(WorkerSetup setup);
+  void fill_hand_on();
 
   // stage_rx.cpp
   unsigned poll_rx() noexcept;
@@ -269,6 +191,10 @@ class Worker {
                                         const std::uint8_t* ip) const noexcept;
   [[nodiscard]] std::uint32_t foreign_flows(std::uint32_t flows,
                                             const Candidates& found) const noexcept;
+  // Received as a frame by this worker.
+  [[nodiscard]] bool is_off_the_wire(const ClearPacket& clear) const noexcept {
+    return !clear.from.own && !clear.from.from_tunnel && !handed_;
+  }
   void remember_foreign(const ClearPacket& clear, base::BucketIndex decides) noexcept;
   [[nodiscard]] bool is_local(const net::IpView& view, const std::uint8_t* ip) const noexcept;
   [[nodiscard]] unsigned drop_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,
@@ -277,6 +203,22 @@ class Worker {
   [[nodiscard]] bool is_foreign(const ClearPacket& clear, const FlowVerdict& verdict,
                                 base::BucketIndex bucket) const noexcept;
   void free_received(std::span<rte_mbuf*> packets) noexcept;
+
+  // stage_hand_on.cpp
+  [[nodiscard]] bool is_to_us(std::uint64_t destination, const PortView& port) const noexcept {
+    if (destination == port.mac) [[likely]]
+      return true;
+    if (!hands_on_) return false;
+    const auto& ours = hand_on_[port.index].ours;
+    return destination == ours[0] || destination == ours[1];
+  }
+  [[nodiscard]] unsigned leave_to_receiver(const DeviceMap& map, rte_mbuf** packets,
+                                           unsigned count) noexcept;
+  void note_owners(rte_mbuf** packets, const base::BucketIndex* buckets, const Candidates& found,
+                   unsigned n, std::uint32_t flows) noexcept;
+  [[nodiscard]] unsigned hand_on_marked(const DeviceMap& map, rte_mbuf** packets, unsigned count,
+                                        std::uint32_t marked) noexcept;
+  void hand_on(rte_mbuf* packet, std::uint8_t port, base::NodeId owner) noexcept;
 
   // stage_coming.cpp
   [[nodiscard]] unsigned hold_coming(const DeviceMap& map, rte_mbuf** packets, unsigned count,
@@ -428,6 +370,8 @@ class Worker {
   bool capturing_ = false;
   CaptureFilter capture_filter_;
   std::array<PortView, kMaxPorts> port_views_{};
+  bool hands_on_ = false;  // forward mode
+  std::array<HandOnView, kMaxPorts> hand_on_{};
   std::uint8_t private_port_ = 0;  // Origin::port of what came out of tunnels
 
   // Work of the current iteration. Each list is emptied before it can overflow.

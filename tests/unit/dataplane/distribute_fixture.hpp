@@ -237,8 +237,8 @@ inline void run(
   std::uint64_t received = 0;
   for (const auto& one : counters.ports) received += one.rx_packets.get();
   EXPECT_EQ(received, frames.size());
-  // Everything else went on to be judged: no policy, no SA, or the control thread's.
-  std::uint64_t rest = counters.to_control.get();
+  // Everything else went on to be judged: no policy, no SA, or the control thread's; or to others.
+  std::uint64_t rest = counters.to_control.get() + counters.handed_on.get();
   for (const auto& drop : counters.drops) rest += drop.get();
   EXPECT_EQ(rest, frames.size());
 }
