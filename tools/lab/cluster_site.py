@@ -28,6 +28,7 @@ GROUP_MAC = {"private": "03:50:48:00:00:79", "public": "03:50:48:00:00:c0"}
 PEER_MAC = "02:00:00:00:79:02"
 PRIVATE, PRIVATE_HOST = "10.79.0.1", "10.79.0.2"
 PUBLIC, PEER = "192.0.2.1", "192.0.2.2"
+INGRESS_MODES = ("unicast", "multicast", "forward")
 BRIDGES = ("priv", "pub", "sync")
 
 
