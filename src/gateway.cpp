@@ -258,6 +258,7 @@ bool Gateway::run(const std::atomic<bool>& stop) {
     if (loop_->poll() == 0) std::this_thread::sleep_for(kControlRest);
     supervisor_.alive(clock_.now());
     if (cluster_ && !cluster_->fatal().empty()) return false;
+    if (cluster_ && cluster_->left()) return true;
   }
   hand_over();
   return true;
@@ -266,7 +267,7 @@ bool Gateway::run(const std::atomic<bool>& stop) {
 // A node that stops as planned leaves exact windows to the others, if there are others.
 void Gateway::hand_over() {
   if (!cluster_ || cluster_->owned() == 0) return;
-  cluster_->drain(true);
+  cluster_->hand_over();
   const auto limit = config_.cluster.heartbeat_interval * kHandOverHeartbeats;
   for (const auto end = clock_.now() + limit; clock_.now() < end && cluster_->owned() != 0;) {
     if (loop_->poll() == 0) std::this_thread::sleep_for(kControlRest);

@@ -66,12 +66,16 @@ bool Admission::on(const Header& from, const HelloReply& reply) {
     choose_boot();
     return false;
   }
+  admit();
+  return true;
+}
+
+void Admission::admit() {
   core_.admitted = true;
   core_.self.boot = core_.disk.boot;
   core_.stream = {core_.self.node, core_.self.boot, 0};
   core_.learn_boot(core_.self.node, core_.self.boot);
   core_.emit(EventKind::Admitted);
-  return true;
 }
 
 void Admission::choose_boot() {
@@ -97,8 +101,13 @@ void Admission::tick() {
     if (!known && node != core_.self.node) asked.push_back(node);
   }
   core_.send_all(asked, Hello{boot, core_.config.nonce, core_.config.machine});
-  // A cluster of one asks nobody.
-  if (answers_.empty() && agreed() && !registering_) choose_boot();
+  // A cluster of one asks nobody; its disk, which choose_boot() has written, is the quorum.
+  if (!answers_.empty() || !agreed()) return;
+  if (registering_) {
+    admit();
+  } else {
+    choose_boot();
+  }
 }
 
 }  // namespace phalanx::cluster

@@ -24,6 +24,7 @@ class Admission {
 
  private:
   void choose_boot();
+  void admit();
   [[nodiscard]] bool agreed() const;
 
   Core& core_;

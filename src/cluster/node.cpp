@@ -367,5 +367,15 @@ StreamId Node::stream() const {
 const Memory& Node::memory() const {
   return parts_->core.memory;
 }
+const VoterSet& Node::voters() const {
+  return parts_->core.voters();
+}
+bool Node::knows(base::NodeId node) const {
+  return parts_->core.contacts.find(node) != nullptr;
+}
+Heartbeat Node::heard(base::NodeId node) const {
+  const auto* contact = parts_->core.contacts.find(node);
+  return contact == nullptr ? Heartbeat{} : contact->last;
+}
 
 }  // namespace phalanx::cluster

@@ -47,25 +47,30 @@ std::string milliseconds(base::Duration duration) {
 }  // namespace
 
 ClusterDriver::ClusterDriver(const ClusterConfig& config, const cluster::Config& core,
-                             const cluster::DiskState& disk, DatagramPort& port,
-                             cluster::ChannelCrypto& crypto, Hooks hooks, base::TimePoint now)
+                             const cluster::DiskState& disk, const RosterEntries& roster,
+                             DatagramPort& port, cluster::ChannelCrypto& crypto, Hooks hooks,
+                             base::TimePoint now)
     : config_(config),
+      own_weight_(core.weight),
       self_(core.id),
       port_(port),
+      crypto_(crypto),
       hooks_(std::move(hooks)),
       node_(core, disk),
+      roster_(config.members, roster),
+      all_heard_at_(now),
       last_round_(now),
       next_tick_(now) {
-  for (const auto& member : config.members) {
-    if (member.id == self_) continue;
-    members_.try_emplace(member.id,
-                         cluster::ChannelConfig{self_, member.id, channel_secret(config, crypto)},
-                         crypto);
-  }
+  apply_roster();
+}
+
+void ClusterDriver::begin_channel(base::NodeId id) {
+  members_.try_emplace(id, cluster::ChannelConfig{self_, id, channel_secret(config_, crypto_)},
+                       crypto_);
 }
 
 std::string ClusterDriver::name_of(base::NodeId id) const {
-  const auto* member = config_.find(id);
+  const auto* member = roster_.find(id);
   return "node=" + std::to_string(id.value()) +
          (member == nullptr ? std::string() : " name=" + member->name);
 }
@@ -90,6 +95,7 @@ unsigned ClusterDriver::poll(base::TimePoint now) {
     next_tick_ = now + config_.heartbeat_interval / kTicksPerHeartbeat;
     initiate(now);
     watch_members(now);
+    step_roster(now);
     node_.tick(now, outputs_);
     execute(now);
   }
@@ -140,18 +146,21 @@ void ClusterDriver::take(const ReceivedDatagram& datagram, base::TimePoint now) 
     // The new session gets as long to show itself as a silent member had.
     member.next_init = now + suspect_after();
     port_.confirm(from, datagram.path);
+    // The responder uses a session that it has seen used, and the core may have nothing to say yet.
+    if (received->reply.empty()) send_sealed(from, member, write_roster(roster_.entries()));
     return;
   }
   port_.confirm(from, datagram.path);
+  ++member.counters.received;
+  member.counters.received_bytes += datagram.bytes.size();
+  member.heard = now;
+  if (received->message.front() == kRosterMark) return take_roster(received->message);
   const auto message = cluster::parse_message(received->message);
   // A member speaks for itself only.
   if (!message || message->header.sender.node != from) {
     ++stats_.bad_message;
     return;
   }
-  ++member.counters.received;
-  member.counters.received_bytes += datagram.bytes.size();
-  member.heard = now;
   if (hooks_.before_receive) hooks_.before_receive(*message);
   node_.receive(*message, now, outputs_);
 }
@@ -185,6 +194,8 @@ void ClusterDriver::watch_members(base::TimePoint now) {
     if (!alive && now < late_until_) continue;  // we were away ourselves
     member.alive = alive;
     if (alive) {
+      all_heard_at_ = now;
+      send_sealed(id, member, write_roster(roster_.entries()));
       base::log_info(kComponent, "member is heard " + name_of(id));
     } else {
       port_.forget(id);
@@ -215,16 +226,23 @@ void ClusterDriver::send(const cluster::Send& output) {
   if (found == members_.end()) return;
   auto& member = found->second;
   const auto bytes = cluster::write_message(output.message);
-  const auto sealed =
-      bytes ? member.channel.seal(*bytes)
-            : base::Result<cluster::Bytes, cluster::ChannelError>(cluster::ChannelError::Malformed);
+  if (!bytes) {
+    ++member.counters.not_sent;
+    return;
+  }
+  send_sealed(output.to, member, *bytes);
+}
+
+void ClusterDriver::send_sealed(base::NodeId to, Member& member,
+                                std::span<const std::byte> message) {
+  const auto sealed = member.channel.seal(message);
   if (!sealed) {
     ++member.counters.not_sent;
     return;
   }
   ++member.counters.sent;
   member.counters.sent_bytes += sealed->size();
-  port_.send(output.to, *sealed);
+  port_.send(to, *sealed);
 }
 
 // What comes behind must not be carried out when this cannot be made durable: the node is mute from

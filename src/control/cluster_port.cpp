@@ -10,14 +10,6 @@ namespace {
 
 constexpr net::MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
-std::vector<net::IpAddress> addresses_of(const ClusterConfig& config, base::NodeId self) {
-  std::vector<net::IpAddress> addresses;
-  for (const auto& member : config.members) {
-    if (member.id != self) addresses.push_back(member.address);
-  }
-  return addresses;
-}
-
 // A MAC address as a path, never 0.
 std::uint64_t path_of(const net::MacAddress& mac) noexcept {
   std::uint64_t path = 1;
@@ -40,10 +32,19 @@ ClusterPort::ClusterPort(const dataplane::ClusterLink& link, const ClusterConfig
       own_(config.find(self)->address),
       udp_port_(config.udp_port),
       frames_(link.device_port, link.pool),
-      reader_(own_, config.udp_port, addresses_of(config, self)) {
-  for (const auto& member : config.members) {
-    if (member.id != self) members_[member.id] = {member.address, kBroadcast};
+      reader_(own_, config.udp_port) {}
+
+void ClusterPort::set_members(std::span<const ClusterMember> others) {
+  std::map<base::NodeId, Member> members;
+  std::vector<net::IpAddress> addresses;
+  for (const auto& member : others) {
+    const auto known = members_.find(member.id);
+    const bool stays = known != members_.end() && known->second.address == member.address;
+    members[member.id] = {member.address, stays ? known->second.mac : kBroadcast};
+    addresses.push_back(member.address);
   }
+  members_ = std::move(members);
+  reader_.set_members(std::move(addresses));
 }
 
 void ClusterPort::transmit(std::span<const std::byte> frame) {

@@ -28,30 +28,34 @@ base::Result<std::unique_ptr<ClusterService>, std::string> ClusterService::open(
     const Setup& setup, base::TimePoint now) {
   if (!setup.dataplane->cluster_link()) return std::string("there is no cluster port");
   ClusterStateFile file(setup.dir, *setup.state);
-  auto disk =
-      begin_cluster(*setup.config, file, *setup.state, {setup.new_state, setup.new_cluster});
+  const ClusterBeginning beginning{setup.new_state, setup.new_cluster};
+  auto disk = begin_cluster(*setup.config, file, *setup.state, beginning);
   if (!disk) return disk.error();
-  return std::unique_ptr<ClusterService>(new ClusterService(setup, *disk, now));
+  RosterFile roster_file(setup.dir, *setup.state);
+  auto roster = begin_roster(roster_file, beginning, *disk, setup.state->identity().node);
+  if (!roster) return roster.error();
+  return std::unique_ptr<ClusterService>(new ClusterService(setup, *disk, *roster, now));
 }
 
 ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& disk,
-                               base::TimePoint now)
+                               const RosterEntries& roster, base::TimePoint now)
     : config_(*setup.config),
       self_(setup.state->identity().node),
       dataplane_(*setup.dataplane),
       state_(*setup.state),
       file_(setup.dir, *setup.state),
+      roster_file_(setup.dir, *setup.state),
       port_(std::make_unique<ClusterPort>(*setup.dataplane->cluster_link(), config_, self_)),
       driver_(std::make_unique<ClusterDriver>(config_,
                                               core_config(config_, state_, cluster::Duty::Serve),
-                                              disk, *port_, crypto_, hooks(), now)),
+                                              disk, roster, *port_, crypto_, hooks(), now)),
       moves_(dataplane_, config_.move_hold(),
              [this](base::BucketIndex bucket) { move_ready(bucket); }) {}
 
 ClusterService::~ClusterService() = default;
 
 ClusterDriver::Hooks ClusterService::hooks() {
-  auto hooks = driver_hooks(file_);
+  auto hooks = driver_hooks(file_, roster_file_);
   hooks.event = [this](const cluster::Event& event, base::TimePoint now) { on_event(event, now); };
   return hooks;
 }
@@ -169,7 +173,8 @@ void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) 
     case EventKind::VotersChanged: base::log_info(kComponent, "the voters change"); break;
     case EventKind::Left:
       shut_all(now);
-      end("this node has left the cluster, as it was told to");
+      base::log_info(kComponent, "this node has left the cluster, as it was told to");
+      left_ = true;
       break;
   }
 }
@@ -185,7 +190,7 @@ void ClusterService::on_admitted() {
 
 void ClusterService::on_master(base::NodeId node) {
   master_ = node;
-  const auto* member = config_.find(node);
+  const auto* member = driver_->roster().find(node);
   base::log_info(kComponent, "the master is node=" + text(node) +
                                  (member == nullptr ? "" : " name=" + member->name));
 }
@@ -220,10 +225,9 @@ const char* ClusterService::phase_name(base::BucketIndex index) const noexcept {
   return "";
 }
 
-void ClusterService::drain(bool on) {
-  draining_ = on;
-  driver_->node().drain(on);
-  base::log_info(kComponent, on ? "this node gives its buckets away" : "this node takes its share");
+void ClusterService::hand_over() {
+  driver_->hand_over();
+  base::log_info(kComponent, "this node gives its buckets away");
 }
 
 void ClusterService::end(const std::string& why) {

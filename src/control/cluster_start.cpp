@@ -55,11 +55,37 @@ base::Result<cluster::DiskState, std::string> begin_cluster(const ClusterConfig&
   return disk;
 }
 
-ClusterDriver::Hooks driver_hooks(ClusterStateFile& file) {
+base::Result<RosterEntries, std::string> begin_roster(RosterFile& file,
+                                                      const ClusterBeginning& beginning,
+                                                      const cluster::DiskState& disk,
+                                                      base::NodeId self) {
+  if (beginning.new_state || beginning.new_cluster) {
+    const auto done = file.store({});
+    if (!done) return "what was said of members cannot be forgotten: " + to_string(done.error());
+    return RosterEntries{};
+  }
+  auto loaded = file.load();
+  if (!loaded) return loaded.error().message;
+  const auto own = loaded->find(self);
+  const bool asked = own != loaded->end() && own->second.membership != Membership::Member;
+  if (asked && disk.voters.has_left(self)) {
+    return std::string(
+        "this node has left the cluster, as it was told to; to come back it is let in by "
+        "'phalanxctl cluster join' on another one, and started with --new-state");
+  }
+  return *std::move(loaded);
+}
+
+ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster) {
   ClusterDriver::Hooks hooks;
   hooks.persist = [&file](const cluster::DiskState& state) {
     const auto done = file.store(state);
     if (!done) base::log_error(kComponent, "state is not stored: " + to_string(done.error()));
+    return done.ok();
+  };
+  hooks.keep_roster = [&roster](const RosterEntries& entries) {
+    const auto done = roster.store(entries);
+    if (!done) base::log_error(kComponent, "roster is not stored: " + to_string(done.error()));
     return done.ok();
   };
   hooks.random = [](std::span<std::byte> bytes) { static_cast<void>(system_random(bytes)); };

@@ -53,14 +53,15 @@ base::Result<std::unique_ptr<SocketPort>, std::string> SocketPort::open(const Cl
     return failure("address " + net::to_string(address) + ", UDP port " +
                    std::to_string(config.udp_port) + " cannot be used");
   }
-  return std::unique_ptr<SocketPort>(new SocketPort(config, self, std::move(socket)));
+  return std::unique_ptr<SocketPort>(new SocketPort(config, std::move(socket)));
 }
 
-SocketPort::SocketPort(const ClusterConfig& config, base::NodeId self, FileDescriptor socket)
-    : socket_(std::move(socket)), udp_port_(config.udp_port) {
-  for (const auto& member : config.members) {
-    if (member.id != self) members_[member.id] = member.address;
-  }
+SocketPort::SocketPort(const ClusterConfig& config, FileDescriptor socket)
+    : socket_(std::move(socket)), udp_port_(config.udp_port) {}
+
+void SocketPort::set_members(std::span<const ClusterMember> others) {
+  members_.clear();
+  for (const auto& member : others) members_[member.id] = member.address;
 }
 
 bool SocketPort::is_member(const net::IpAddress& address) const noexcept {

@@ -54,6 +54,16 @@ Outcome receive_reply(UnixSocket& socket, Json& reply) {
   return base::Ok{};
 }
 
+void add_member_request(const MemberOptions& member, Json& request) {
+  request["command"] = "cluster_" + member.word;
+  if (!member.node.empty()) request["node"] = member.node;
+  if (member.word == "weight") request["weight"] = member.weight;
+  if (member.word != "join") return;
+  request["address"] = member.address;
+  if (!member.name.empty()) request["name"] = member.name;
+  if (member.witness) request["witness"] = true;
+}
+
 }  // namespace
 
 base::Result<Rows, Failure> select_row(std::string_view list, Rows rows, const std::string& name) {
@@ -116,8 +126,7 @@ std::string command_request(const Options& options) {
   switch (options.action) {
     case Action::CaptureStop: request["command"] = "capture_stop"; break;
     case Action::CaptureStatus: request["command"] = "capture_status"; break;
-    case Action::ClusterDrain: request["command"] = "cluster_drain"; break;
-    case Action::ClusterUndrain: request["command"] = "cluster_undrain"; break;
+    case Action::Cluster: add_member_request(options.member, request); break;
     case Action::MoveBucket:
       request["command"] = "bucket_move";
       request["bucket"] = options.bucket;

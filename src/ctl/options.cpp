@@ -45,6 +45,41 @@ void add_lists(CLI::App& command, Options& options, Action action) {
   command.callback([&options, action] { options.action = action; });
 }
 
+// Words about members, carried out by the whole cluster.
+void add_members(CLI::App& command, Options& options) {
+  auto& member = options.member;
+  const auto add = [&](const char* word, const char* help, bool named) {
+    auto* sub = command.add_subcommand(word, help);
+    auto* node = sub->add_option("node", member.node,
+                                 named ? "its name or id" : "its name or id; default: this node");
+    if (named) node->required();
+    const std::string said = word;
+    sub->callback([&options, said] {
+      options.action = Action::Cluster;
+      options.member.word = said;
+    });
+    return sub;
+  };
+  add("drain", "give the node's buckets to the others", false);
+  add("undrain", "let the node take a share again", false);
+  add("leave", "take the node out for good: its buckets move first, then it stops", false);
+  add("expel", "take a node out that will not come back", true);
+  add("weight", "change the share of the buckets that the node gets", true)
+      ->add_option("weight", member.weight, "0 to 1000")
+      ->required()
+      ->check(kWholeNumber)
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1000}));
+  auto* join = command.add_subcommand("join", "let a new member in");
+  join->add_option("id", member.node, "its node.id")->required();
+  join->add_option("address", member.address, "its address on the cluster port")->required();
+  join->add_option("--name", member.name, "its node.name; default: node-ID");
+  join->add_flag("--witness", member.witness, "it votes and owns nothing");
+  join->callback([&options] {
+    options.action = Action::Cluster;
+    options.member.word = "join";
+  });
+}
+
 // Short names for the lists of a cluster.
 void add_cluster(CLI::App& command, Options& options) {
   constexpr std::array<std::pair<const char*, const char*>, 5> kLists = {{
@@ -64,12 +99,7 @@ void add_cluster(CLI::App& command, Options& options) {
       options.list = wanted;
     });
   }
-  command.add_subcommand("drain", "give this node's buckets to the others")->callback([&options] {
-    options.action = Action::ClusterDrain;
-  });
-  command.add_subcommand("undrain", "take a share again")->callback([&options] {
-    options.action = Action::ClusterUndrain;
-  });
+  add_members(command, options);
   command.require_subcommand(1);
 }
 

@@ -21,8 +21,7 @@ enum class Action : std::uint8_t {
   CaptureStart,
   CaptureStop,
   CaptureStatus,
-  ClusterDrain,
-  ClusterUndrain,
+  Cluster,  // a word about a member
   MoveBucket,
 };
 
@@ -33,6 +32,16 @@ struct CaptureOptions {
   std::string file;
   std::uint64_t snaplen = 262144;
   std::uint64_t max_packets = 0;  // 0: until it is stopped
+};
+
+// What is said of a member of the cluster.
+struct MemberOptions {
+  std::string word;  // drain, undrain, weight, join, leave, expel
+  std::string node;  // name or id; empty: this one
+  std::uint64_t weight = 0;
+  std::string address;  // join
+  std::string name;
+  bool witness = false;
 };
 
 struct Options {
@@ -46,6 +55,7 @@ struct Options {
   double interval_s = 1;
   std::uint64_t count = 0;  // readings of watch; 0: until interrupted
   CaptureOptions capture;
+  MemberOptions member;
   std::uint64_t bucket = 0;  // move BUCKET WORKER
   std::uint64_t worker = 0;
 };

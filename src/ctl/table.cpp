@@ -26,14 +26,15 @@ constexpr std::array<ListStyle, 16> kStyles = {{
     {"drops", "dropped packets by reason", "", true},
     {"control", "counters of the control thread", "", true},
     {"cluster", "this node in its cluster", ""},
-    {"nodes", "members of the cluster", "name node address role state buckets silent_ms"},
+    {"nodes", "members of the cluster",
+     "name node address role state weight drained buckets silent_ms"},
     {"owners", "who owns which bucket", ""},
     {"leases", "number leases in the cluster", ""},
     {"answers", "who answers for the shared addresses", ""},
 }};
 
 // Numbers that are no counters.
-constexpr std::array<std::string_view, 31> kGauges = {"worker",    "bucket",
+constexpr std::array<std::string_view, 32> kGauges = {"worker",    "bucket",
                                                       "sas",       "spi",
                                                       "esn",       "window",
                                                       "inner_mtu", "mtu",
@@ -48,7 +49,7 @@ constexpr std::array<std::string_view, 31> kGauges = {"worker",    "bucket",
                                                       "percent",   "node",
                                                       "owner",     "silent_ms",
                                                       "floor",     "usable_here",
-                                                      "entries"};
+                                                      "entries",   "weight"};
 
 const ListStyle* style_of(std::string_view list) {
   const auto found = std::find_if(kStyles.begin(), kStyles.end(),

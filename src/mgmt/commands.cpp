@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "commands_cluster.hpp"
 #include "phalanx/control/capture_session.hpp"
 #include "phalanx/dataplane/drop_reason.hpp"
 
@@ -95,17 +96,6 @@ base::Result<Row, std::string> move_bucket(const Config& config, control::Contro
   return Row{{"bucket", *bucket}, {"worker", *worker}};
 }
 
-base::Result<Row, std::string> drain(control::ControlLoop& loop, control::ClusterService& cluster,
-                                     bool on) {
-  unsigned owned = 0;
-  const bool done = loop.call([&] {
-    cluster.drain(on);
-    owned = cluster.owned();
-  });
-  if (!done) return std::string("the control thread does not answer");
-  return Row{{"draining", std::uint64_t{on ? 1U : 0U}}, {"buckets", std::uint64_t{owned}}};
-}
-
 }  // namespace
 
 Commands make_commands(const Config& config, control::ControlLoop& loop,
@@ -127,11 +117,7 @@ Commands make_commands(const Config& config, control::ControlLoop& loop,
                                 [&loop](const CommandArguments&) -> base::Result<Row, std::string> {
                                   return row_of(loop.capture().status());
                                 }};
-  if (cluster == nullptr) return commands;
-  commands["cluster_drain"] = {
-      {}, [&loop, cluster](const CommandArguments&) { return drain(loop, *cluster, true); }};
-  commands["cluster_undrain"] = {
-      {}, [&loop, cluster](const CommandArguments&) { return drain(loop, *cluster, false); }};
+  if (cluster != nullptr) add_cluster_commands(commands, config, loop, *cluster);
   return commands;
 }
 

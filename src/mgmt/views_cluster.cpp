@@ -24,8 +24,8 @@ std::string version_text(const cluster::Version& version) {
          "/" + std::to_string(version.epoch.value());
 }
 
-std::string member_name(const control::ClusterConfig& config, base::NodeId node) {
-  const auto* member = config.find(node);
+std::string member_name(const ClusterService& service, base::NodeId node) {
+  const auto* member = service.driver().roster().find(node);
   return member == nullptr ? std::to_string(node.value()) : member->name;
 }
 
@@ -65,17 +65,17 @@ std::vector<Row> status_rows(const ClusterService& service) {
   add("boot", std::uint64_t{node.self().boot.value()});
   add("state", service.fatal().empty() ? std::string(node.levelled() ? "voter" : "learning")
                                        : service.fatal());
-  add("master", service.master() == base::NodeId{}
-                    ? std::string("none")
-                    : member_name(service.config(), service.master()));
+  add("master", service.master() == base::NodeId{} ? std::string("none")
+                                                   : member_name(service, service.master()));
   add("ports", std::string(now <= until ? "open" : "closed: no contact with a quorum"));
   const auto mode = service.config().ingress;
   add("ingress", std::string(name_of(mode)));
   const auto receiver = service.receiver();
   add("receiver", mode != control::IngressMode::Forward ? std::string("all")
                   : receiver == base::NodeId{}          ? std::string("none")
-                                                        : member_name(service.config(), receiver));
-  add("draining", std::string(service.draining() ? "yes" : "no"));
+                                                        : member_name(service, receiver));
+  add("draining",
+      std::string(service.driver().roster().entry(service.self()).drained ? "yes" : "no"));
   add("allocation", version_text(node.memory().committed));
   add("buckets", std::uint64_t{buckets_of(service, node.self().node)});
   add("loop_late", stats.late_rounds);
@@ -103,26 +103,48 @@ std::vector<Row> status_rows(const ClusterService& service) {
   return rows;
 }
 
+// What is between the member and this node, or what operators said of it.
+std::string member_state(const ClusterService& service, base::NodeId id,
+                         const control::MemberStatus* status) {
+  const auto& driver = service.driver();
+  switch (driver.roster().entry(id).membership) {
+    case control::Membership::Leaving:
+      return driver.node().voters().has_left(id) ? "has left" : "leaves";
+    case control::Membership::Expelled:
+      return driver.node().voters().has_left(id) ? "is expelled" : "is being expelled";
+    case control::Membership::Member: break;
+  }
+  if (id == service.self()) return "this node";
+  if (status == nullptr) return "never heard";
+  return status->alive ? "alive" : status->session ? "lost" : "never heard";
+}
+
+std::string member_role(const ClusterService& service, const control::ClusterMember& member) {
+  const bool votes = service.driver().node().voters().contains(member.id);
+  if (member.witness) return votes ? "witness" : "learning witness";
+  if (service.master() == member.id) return "master";
+  return votes ? "node" : "learner";
+}
+
 std::vector<Row> node_rows(const ClusterService& service) {
   const auto now = base::SteadyClock().now();
-  const auto& config = service.config();
-  const auto statuses = service.driver().members(now);
+  const auto& driver = service.driver();
+  const auto statuses = driver.members(now);
   std::vector<Row> rows;
-  for (const auto& member : config.members) {
+  for (const auto& member : driver.roster().members()) {
     const auto status = std::find_if(statuses.begin(), statuses.end(),
                                      [&](const auto& each) { return each.id == member.id; });
-    const bool self = status == statuses.end();
-    std::string state = "this node";
-    if (!self) state = status->alive ? "alive" : status->session ? "lost" : "never heard";
-    const control::MemberStatus seen = self ? control::MemberStatus{} : *status;
+    const bool known = status != statuses.end();
+    const control::MemberStatus seen = known ? *status : control::MemberStatus{};
+    const auto share = driver.share_of(member.id);
     rows.push_back(
         {{"name", member.name},
          {"node", std::uint64_t{member.id.value()}},
          {"address", net::to_string(member.address)},
-         {"role", std::string(member.witness                  ? "witness"
-                              : service.master() == member.id ? "master"
-                                                              : "node")},
-         {"state", state},
+         {"role", member_role(service, member)},
+         {"state", member_state(service, member.id, known ? &*status : nullptr)},
+         {"weight", std::uint64_t{share.weight}},
+         {"drained", std::string(share.duty == cluster::Duty::Drained ? "yes" : "no")},
          {"buckets", std::uint64_t{buckets_of(service, member.id)}},
          {"silent_ms",
           seen.silence == base::Duration::max() ? std::uint64_t{0} : milliseconds(seen.silence)},
@@ -142,13 +164,12 @@ std::vector<Row> owner_rows(const ClusterService& service) {
   for (std::size_t i = 0; i < owners.size(); ++i) {
     const base::BucketIndex bucket(static_cast<std::uint8_t>(i));
     const auto& table = service.driver().node().memory().table.bucket(bucket);
-    rows.push_back(
-        {{"bucket", std::uint64_t{i}},
-         {"owner", std::uint64_t{owners[i].value()}},
-         {"name", owners[i] == base::NodeId{} ? std::string("nobody")
-                                              : member_name(service.config(), owners[i])},
-         {"here", std::string(service.phase_name(bucket))},
-         {"entries", std::uint64_t{table.entries.size()}}});
+    rows.push_back({{"bucket", std::uint64_t{i}},
+                    {"owner", std::uint64_t{owners[i].value()}},
+                    {"name", owners[i] == base::NodeId{} ? std::string("nobody")
+                                                         : member_name(service, owners[i])},
+                    {"here", std::string(service.phase_name(bucket))},
+                    {"entries", std::uint64_t{table.entries.size()}}});
   }
   return rows;
 }
@@ -168,8 +189,7 @@ std::vector<Row> lease_rows(const Config& config, const ClusterService& service)
         {{"name", sa.name},
          {"direction", std::string(name_of(sa.direction))},
          {"bucket", std::uint64_t{bucket.value()}},
-         {"owner",
-          owner == base::NodeId{} ? std::string("nobody") : member_name(service.config(), owner)},
+         {"owner", owner == base::NodeId{} ? std::string("nobody") : member_name(service, owner)},
          {"floor", known ? entry->second.directions[way].floor : std::uint64_t{0}},
          {"lease", known ? entry->second.directions[way].lease.number : std::uint64_t{0}},
          {"usable_here", node.usable(sa.uid, static_cast<cluster::Direction>(way))}});
@@ -191,7 +211,7 @@ std::vector<Row> answer_rows(const Config& config, const ClusterService& service
       const auto bucket = service.bucket_of_asker(neighbor.key.address, own.address);
       const auto owner = forward ? service.receiver() : owners[bucket.value()];
       const auto name =
-          owner == base::NodeId{} ? std::string("nobody") : member_name(service.config(), owner);
+          owner == base::NodeId{} ? std::string("nobody") : member_name(service, owner);
       rows.push_back({{"asker", net::to_string(neighbor.key.address)},
                       {"port", port.name},
                       {"address", net::to_string(own.address)},

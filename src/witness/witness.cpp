@@ -68,11 +68,14 @@ Witness::Status Witness::open_cluster(const control::ClusterBeginning& beginning
   file_ = std::make_unique<control::ClusterStateFile>(dir_, *state_);
   auto disk = control::begin_cluster(config_.cluster, *file_, *state_, beginning);
   if (!disk) return disk.error();
-  auto hooks = control::driver_hooks(*file_);
+  roster_file_ = std::make_unique<control::RosterFile>(dir_, *state_);
+  auto roster = control::begin_roster(*roster_file_, beginning, *disk, config_.node.id);
+  if (!roster) return roster.error();
+  auto hooks = control::driver_hooks(*file_, *roster_file_);
   hooks.event = [this](const cluster::Event& event, base::TimePoint) { on_event(event); };
   driver_ = std::make_unique<control::ClusterDriver>(
       config_.cluster, control::core_config(config_.cluster, *state_, cluster::Duty::Witness),
-      *disk, *port_, crypto_, std::move(hooks), clock_.now());
+      *disk, *roster, *port_, crypto_, std::move(hooks), clock_.now());
   return base::Ok{};
 }
 
@@ -80,6 +83,7 @@ bool Witness::run(const std::atomic<bool>& stop) {
   while (!stop.load(std::memory_order_relaxed)) {
     const auto found = driver_->poll(clock_.now());
     if (driver_->stats().failed) end("the state directory refuses writes");
+    if (left_) break;
     if (over_) return false;
     supervisor_.alive(clock_.now());
     if (found == 0) port_->wait(kLongestWait);
@@ -103,6 +107,9 @@ void Witness::on_event(const cluster::Event& event) {
     base::log_warn(kComponent, "a new generation begins: nobody remembered the one before");
   } else if (event.kind == EventKind::Superseded) {
     end("a newer boot of this witness, or a newer generation of the cluster, exists");
+  } else if (event.kind == EventKind::Left) {
+    base::log_info(kComponent, "has left the cluster, as it was told to");
+    left_ = true;
   } else if (event.kind == EventKind::BootRefused) {
     end("node " + text(config_.node.id) +
         " is another machine's: two machines must not have one id");

@@ -25,7 +25,8 @@ class Witness {
   [[nodiscard]] static base::Result<std::unique_ptr<Witness>, std::string> start(
       mgmt::WitnessConfig config, const control::ClusterBeginning& beginning);
 
-  // Until `stop` is set: true. False: this boot is over, the log says why.
+  // Until `stop` is set, or it has left the cluster: true. False: this boot is over, the log says
+  // why.
   [[nodiscard]] bool run(const std::atomic<bool>& stop);
 
  private:
@@ -43,9 +44,11 @@ class Witness {
   std::shared_ptr<control::StateDir> dir_;
   std::unique_ptr<control::StateStore> state_;
   std::unique_ptr<control::ClusterStateFile> file_;
+  std::unique_ptr<control::RosterFile> roster_file_;
   std::unique_ptr<control::SocketPort> port_;
   std::unique_ptr<control::ClusterDriver> driver_;
   bool over_ = false;
+  bool left_ = false;  // the cluster, as it was told to
 };
 
 }  // namespace phalanx

@@ -21,12 +21,12 @@ def status(node):
     return {row["name"]: row["value"] for row in counters.rows_of(node.daemon, "cluster")}
 
 
-def command(node, name):
+def command(node, name, /, **arguments):
     """Tells the node something, by its command socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(10)
         connection.connect(node.config.settings["node"]["run_dir"] + "/control.sock")
-        connection.sendall(json.dumps({"command": name}).encode() + b"\n")
+        connection.sendall(json.dumps({"command": name, **arguments}).encode() + b"\n")
         answer = json.loads(connection.makefile().readline())
     if not answer["ok"]:
         raise netns.LabError(f"{node.name}: {name}: {answer}")

@@ -104,14 +104,15 @@ class Node:
             config.protect(f"tunnel{tunnel.index}", f"{tunnel.host_address}/32",
                            f"{tunnel.peer_address}/32", tunnel.to_peer, [tunnel.to_cluster])
         settings["cluster"] = {
-            "members": self.site.members, "secret_file": str(self.site.secret_file),
+            "members": self.site.members_for(self.id), "secret_file": str(self.site.secret_file),
             "heartbeat_interval_ms": self.site.heartbeat_ms, "ingress": self.site.ingress}
         return config
 
     def start(self):
         """Does not wait: a member alone has nobody to agree with."""
         state = pathlib.Path(self.config.state_dir)
-        options = [] if state.exists() else ["--new-cluster"]
+        first = "--new-cluster" if self.id <= self.site.founders else "--new-state"
+        options = [] if state.exists() else [first]
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.daemon = daemon.Daemon(self.config, self.folder, namespace=self.namespace,
                                     options=options)
@@ -175,10 +176,12 @@ class ClusterSite:
 
     # pylint: disable=too-many-instance-attributes
     def __init__(self, lab, folder, count=3, tunnels=8, heartbeat_ms=100, witnesses=0,
-                 ingress="unicast"):
+                 ingress="unicast", founders=None):
+        """founders: as many nodes, from the first on, begin the cluster; the others may join it."""
         # pylint: disable=too-many-arguments,too-many-positional-arguments
         self.lab = lab
         self.folder = pathlib.Path(folder)
+        self.founders = count if founders is None else founders
         voters = count + witnesses
         self.members = [{"name": f"n{i}" if i <= count else f"w{i}", "id": i,
                          "address": f"10.9.0.{i}", "witness": i > count}
@@ -224,10 +227,16 @@ class ClusterSite:
         self.switch.quiet_interface(port)
         self.switch.ip("link", "set", port, "master", bridge)
 
+    def members_for(self, node_id):
+        """What the config of a member says: all that were there when it was written."""
+        return [member for member in self.members
+                if member["id"] <= max(self.founders, node_id) or member["witness"]]
+
     def start(self):
-        for member in [*self.witnesses.values(), *self.nodes.values()]:
+        nodes = [node for node in self.nodes.values() if node.id <= self.founders]
+        for member in [*self.witnesses.values(), *nodes]:
             member.start()
-        for node in self.nodes.values():
+        for node in nodes:
             node.daemon.wait_ready()
 
     def close(self):

@@ -95,6 +95,11 @@ class Node {
   [[nodiscard]] VoterId self() const;
   [[nodiscard]] StreamId stream() const;
   [[nodiscard]] const Memory& memory() const;
+  // Those of the newest allocation, or of the disk as long as there is none.
+  [[nodiscard]] const VoterSet& voters() const;
+  // Whether `node` was heard since this start, and what it said of itself last.
+  [[nodiscard]] bool knows(base::NodeId node) const;
+  [[nodiscard]] Heartbeat heard(base::NodeId node) const;
 
  private:
   struct Parts;

@@ -12,6 +12,7 @@
 #include "phalanx/cluster/node.hpp"
 #include "phalanx/cluster/secure_channel.hpp"
 #include "phalanx/control/cluster_config.hpp"
+#include "phalanx/control/cluster_roster.hpp"
 #include "phalanx/control/datagram_port.hpp"
 #include "phalanx/control/state_dir.hpp"
 #include "phalanx/control/token_bucket.hpp"
@@ -60,13 +61,16 @@ class ClusterDriver {
     std::function<bool(const cluster::DiskState&)> persist;  // durable when it returns true
     std::function<void(const cluster::Event&, base::TimePoint)> event;
     std::function<void(std::span<std::byte>)> random;  // unpredictable bytes
+    // The same for what operators said; it is told to others all the same when it is not durable.
+    std::function<bool(const RosterEntries&)> keep_roster;
     // Before the core takes a message: what must be durable before it is acknowledged.
     std::function<void(const cluster::Message&)> before_receive;
   };
 
+  // `roster`: what the disk says that operators said.
   ClusterDriver(const ClusterConfig& config, const cluster::Config& core,
-                const cluster::DiskState& disk, DatagramPort& port, cluster::ChannelCrypto& crypto,
-                Hooks hooks, base::TimePoint now);
+                const cluster::DiskState& disk, const RosterEntries& roster, DatagramPort& port,
+                cluster::ChannelCrypto& crypto, Hooks hooks, base::TimePoint now);
 
   // One round; how many datagrams it found. At least every millisecond.
   unsigned poll(base::TimePoint now);
@@ -78,6 +82,24 @@ class ClusterDriver {
   cluster::Node::Status command(const Command& run);
   // Sends what commands have written.
   void flush(base::TimePoint now);
+
+  // Operators' words about any member, told to any member: all others hear of them. Errors are
+  // sentences for the operator.
+  using Told = Roster::Said;
+  [[nodiscard]] Told join(const ClusterMember& member);
+  [[nodiscard]] Told leave(base::NodeId id);
+  [[nodiscard]] Told expel(base::NodeId id);
+  [[nodiscard]] Told set_weight(base::NodeId id, std::uint32_t weight);
+  [[nodiscard]] Told set_drained(base::NodeId id, bool drained);
+  [[nodiscard]] const Roster& roster() const noexcept { return roster_; }
+  // As the member says itself; of one that was not heard nothing.
+  struct Share {
+    std::uint32_t weight = 0;
+    cluster::Duty duty = cluster::Duty::Serve;
+  };
+  [[nodiscard]] Share share_of(base::NodeId id) const;
+  // Before the end: this node gives its buckets to the others, whatever operators said.
+  void hand_over();
 
   [[nodiscard]] const cluster::Node& node() const noexcept { return node_; }
   [[nodiscard]] cluster::Node& node() noexcept { return node_; }
@@ -100,6 +122,7 @@ class ClusterDriver {
     TokenBucket handshakes{50, 10};  // X25519 costs some 100 us
   };
 
+  void begin_channel(base::NodeId id);
   void watch_loop(base::TimePoint now);
   void take(const ReceivedDatagram& datagram, base::TimePoint now);
   void refuse(cluster::ChannelError error);
@@ -109,14 +132,28 @@ class ClusterDriver {
   void send(const cluster::Send& output);
   [[nodiscard]] bool persist(const cluster::Persist& output);
   [[nodiscard]] cluster::Key32 fresh_key();
+  void send_sealed(base::NodeId to, Member& member, std::span<const std::byte> message);
+  [[nodiscard]] Told say(const std::function<Told(Roster&)>& change);
+  void take_roster(std::span<const std::byte> bytes);
+  void apply_roster();
+  void tell_roster();
+  void step_roster(base::TimePoint now);
+  [[nodiscard]] bool is_gone(base::NodeId id) const;
+  [[nodiscard]] base::Duration settling_time() const;
   [[nodiscard]] std::string name_of(base::NodeId id) const;
 
   const ClusterConfig& config_;
+  const std::uint32_t own_weight_;  // of the config
   const base::NodeId self_;
   DatagramPort& port_;
+  cluster::ChannelCrypto& crypto_;
   Hooks hooks_;
   cluster::Node node_;
-  std::map<base::NodeId, Member> members_;
+  Roster roster_;
+  bool handing_over_ = false;
+  base::TimePoint next_telling_{};  // of the roster
+  base::TimePoint all_heard_at_;    // since when nobody new has come who may know a later word
+  std::map<base::NodeId, Member> members_;  // the others whom we talk to
   cluster::Outputs outputs_;
   bool dirty_ = false;  // a command wrote records since the last flush
   base::TimePoint last_round_;

@@ -42,9 +42,11 @@ struct ClusterFrame {
 // Parses frames and puts pieces together, of addresses that are known.
 class ClusterFrameReader {
  public:
-  ClusterFrameReader(const net::IpAddress& own, std::uint16_t udp_port,
-                     std::vector<net::IpAddress> members)
-      : own_(own), udp_port_(udp_port), members_(std::move(members)) {}
+  ClusterFrameReader(const net::IpAddress& own, std::uint16_t udp_port) noexcept
+      : own_(own), udp_port_(udp_port) {}
+
+  // Of whom datagrams are taken.
+  void set_members(std::vector<net::IpAddress> members) { members_ = std::move(members); }
 
   [[nodiscard]] ClusterFrame read(std::span<const std::byte> frame, base::TimePoint now);
   [[nodiscard]] std::size_t partial() const noexcept { return pieces_.partial(); }

@@ -34,6 +34,7 @@ class ClusterPort final : public DatagramPort {
  public:
   ClusterPort(const dataplane::ClusterLink& link, const ClusterConfig& config, base::NodeId self);
 
+  void set_members(std::span<const ClusterMember> others) override;
   void send(base::NodeId to, std::span<const std::byte> datagram) override;
   [[nodiscard]] bool receive(ReceivedDatagram& out, base::TimePoint now) override;
   void confirm(base::NodeId from, std::uint64_t path) override;

@@ -21,6 +21,7 @@
 #include "phalanx/control/cluster_port.hpp"
 #include "phalanx/control/cluster_state.hpp"
 #include "phalanx/control/move_keeper.hpp"
+#include "phalanx/control/roster_file.hpp"
 #include "phalanx/control/sequence_leases.hpp"
 #include "phalanx/control/window_record.hpp"
 #include "phalanx/dataplane/dataplane.hpp"
@@ -79,14 +80,17 @@ class ClusterService final : public SequenceLeases {
   [[nodiscard]] base::BucketIndex bucket_of_asker(const net::IpAddress& asker,
                                                   const net::IpAddress& address) const;
 
-  // Gives this node's buckets to the others as planned moves, and takes none (true), or takes its
-  // share again.
-  void drain(bool on);
-  [[nodiscard]] bool draining() const noexcept { return draining_; }
+  // What operators say (ClusterDriver). Weights and drains are carried out by planned moves.
+  [[nodiscard]] ClusterDriver& operations() noexcept { return *driver_; }
+  // Before the end of the daemon: the buckets go to the others as planned moves.
+  void hand_over();
+  // Out of the cluster, as it was told to.
+  [[nodiscard]] bool left() const noexcept { return left_; }
   [[nodiscard]] unsigned owned() const noexcept { return ours_; }
 
   // Why the daemon has to end and start again as a new boot; empty: it does not.
   [[nodiscard]] const std::string& fatal() const noexcept { return fatal_; }
+  [[nodiscard]] base::NodeId self() const noexcept { return self_; }
   [[nodiscard]] const ClusterDriver& driver() const noexcept { return *driver_; }
   [[nodiscard]] const ClusterPort& port() const noexcept { return *port_; }
   [[nodiscard]] const ClusterConfig& config() const noexcept { return config_; }
@@ -120,7 +124,8 @@ class ClusterService final : public SequenceLeases {
     std::vector<std::uint32_t> sas;       // positions in the list
   };
 
-  ClusterService(const Setup& setup, const cluster::DiskState& disk, base::TimePoint now);
+  ClusterService(const Setup& setup, const cluster::DiskState& disk, const RosterEntries& roster,
+                 base::TimePoint now);
   [[nodiscard]] ClusterDriver::Hooks hooks();
   [[nodiscard]] ClusterLeases::Hooks lease_hooks();
   void on_event(const cluster::Event& event, base::TimePoint now);
@@ -163,6 +168,7 @@ class ClusterService final : public SequenceLeases {
   dataplane::Dataplane& dataplane_;
   StateStore& state_;
   ClusterStateFile file_;
+  RosterFile roster_file_;
   ChannelCrypto crypto_;
   std::unique_ptr<ClusterPort> port_;
   std::unique_ptr<ClusterDriver> driver_;
@@ -178,7 +184,7 @@ class ClusterService final : public SequenceLeases {
   std::optional<base::TimePoint> announce_at_;     // next
   std::optional<base::TimePoint> farewell_until_;  // another one receives, as planned
   unsigned ours_ = 0;
-  bool draining_ = false;
+  bool left_ = false;
   unsigned reported_ = 0;  // buckets, in the log
   base::TimePoint next_report_{};
   std::string fatal_;

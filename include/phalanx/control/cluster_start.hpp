@@ -10,6 +10,7 @@
 #include "phalanx/control/cluster_config.hpp"
 #include "phalanx/control/cluster_driver.hpp"
 #include "phalanx/control/cluster_state.hpp"
+#include "phalanx/control/roster_file.hpp"
 
 namespace phalanx::control {
 
@@ -28,7 +29,12 @@ struct ClusterBeginning {
     const ClusterConfig& config, ClusterStateFile& file, const StateStore& state,
     const ClusterBeginning& beginning);
 
-// The hooks that are the same for all: disk and random bytes. Both outlive the driver.
-[[nodiscard]] ClusterDriver::Hooks driver_hooks(ClusterStateFile& file);
+// And of its members. An error also for one that has left, as `disk` says.
+[[nodiscard]] base::Result<RosterEntries, std::string> begin_roster(
+    RosterFile& file, const ClusterBeginning& beginning, const cluster::DiskState& disk,
+    base::NodeId self);
+
+// The hooks that are the same for all: disk and random bytes. The files outlive the driver.
+[[nodiscard]] ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster);
 
 }  // namespace phalanx::control

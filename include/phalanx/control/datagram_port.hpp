@@ -9,6 +9,7 @@
 
 #include "phalanx/base/clock.hpp"
 #include "phalanx/base/ids.hpp"
+#include "phalanx/control/cluster_config.hpp"
 
 namespace phalanx::control {
 
@@ -23,6 +24,8 @@ struct ReceivedDatagram {
 class DatagramPort {
  public:
   virtual ~DatagramPort() = default;
+  // Who the others are, now and from now on; what is known of those that stay is kept.
+  virtual void set_members(std::span<const ClusterMember> others) = 0;
   virtual void send(base::NodeId to, std::span<const std::byte> datagram) = 0;
   // False: nothing is waiting.
   [[nodiscard]] virtual bool receive(ReceivedDatagram& out, base::TimePoint now) = 0;

@@ -31,6 +31,7 @@ class SocketPort final : public DatagramPort {
   [[nodiscard]] static base::Result<std::unique_ptr<SocketPort>, std::string> open(
       const ClusterConfig& config, base::NodeId self);
 
+  void set_members(std::span<const ClusterMember> others) override;
   void send(base::NodeId to, std::span<const std::byte> datagram) override;
   [[nodiscard]] bool receive(ReceivedDatagram& out, base::TimePoint now) override;
   void confirm(base::NodeId, std::uint64_t) override {}
@@ -46,7 +47,7 @@ class SocketPort final : public DatagramPort {
   // Payloads looked at for one datagram: a flood of others must not keep the thread.
   static constexpr unsigned kMostPayloads = 256;
 
-  SocketPort(const ClusterConfig& config, base::NodeId self, FileDescriptor socket);
+  SocketPort(const ClusterConfig& config, FileDescriptor socket);
   [[nodiscard]] bool is_member(const net::IpAddress& address) const noexcept;
 
   FileDescriptor socket_;

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <random>
+#include <set>
 
 #include "phalanx/control/channel_crypto.hpp"
 
@@ -20,12 +21,16 @@ using namespace std::chrono_literals;
 using cluster::EventKind;
 
 constexpr std::uint8_t kNodes = 3;
+constexpr base::NodeId kJoiner{kNodes + 1};
 
-ClusterConfig config_of_three() {
+ClusterMember member_of(std::uint8_t id) {
+  return {base::NodeId(id), "n" + std::to_string(id), net::IpAddress::v4(0x0a090000U + id), false};
+}
+
+ClusterConfig config_of(std::uint8_t members) {
   ClusterConfig config;
-  for (std::uint8_t id = 1; id <= kNodes; ++id) {
-    config.members.push_back(
-        {base::NodeId(id), "n" + std::to_string(id), net::IpAddress::v4(0x0a090000U + id), false});
+  for (std::uint8_t id = 1; id <= members; ++id) {
+    config.members.push_back(member_of(id));
   }
   config.secret = base::Secret(std::vector<std::byte>(32, std::byte{5}));
   return config;
@@ -33,6 +38,10 @@ ClusterConfig config_of_three() {
 
 struct World;
 struct WirePort final : DatagramPort {
+  void set_members(std::span<const ClusterMember> others) override {
+    members.clear();
+    for (const auto& member : others) members[member.id] = member.address;
+  }
   WirePort(World& all, base::NodeId id) : world(all), self(id) {}
   void send(base::NodeId to, std::span<const std::byte> datagram) override;
   bool receive(ReceivedDatagram& out, base::TimePoint) override {
@@ -48,6 +57,7 @@ struct WirePort final : DatagramPort {
   base::NodeId self;
   std::deque<ReceivedDatagram> inbox;
   std::map<base::NodeId, std::uint64_t> confirmed;
+  std::map<base::NodeId, net::IpAddress> members;
 };
 
 struct World {
@@ -55,9 +65,32 @@ struct World {
     std::unique_ptr<WirePort> port;
     std::unique_ptr<ClusterDriver> driver;
     cluster::DiskState disk;
+    RosterEntries roster;  // on the disk
     std::vector<EventKind> events;
-    int buckets = 0;
+    std::set<base::BucketIndex> owned;
     bool disk_fails = false;
+
+    [[nodiscard]] int buckets() const { return static_cast<int>(owned.size()); }
+    // A gateway without packets.
+    void on_event(const cluster::Event& event) {
+      events.push_back(event.kind);
+      const auto bucket = event.bucket;
+      if (event.kind == EventKind::BucketOpened) owned.insert(bucket);
+      if (event.kind == EventKind::BucketShut) owned.erase(bucket);
+      if (event.kind == EventKind::StreamFrozen || event.kind == EventKind::Left) owned.clear();
+      if (event.kind == EventKind::MoveWanted || event.kind == EventKind::MoveComing) {
+        static_cast<void>(driver->command([&](auto& node, auto at, auto& out) {
+          node.move_ready(bucket, at, out);
+          return cluster::Node::Status(base::Ok{});
+        }));
+      }
+      if (event.kind == EventKind::CloseWanted) {
+        owned.erase(bucket);
+        static_cast<void>(driver->command([&](auto& node, auto at, auto& out) {
+          return node.close_bucket(bucket, {}, at, out);
+        }));
+      }
+    }
   };
   World() {
     for (std::uint8_t id = 1; id <= kNodes; ++id) start(id);
@@ -66,14 +99,16 @@ struct World {
     auto& machine = machines[base::NodeId(id)];
     machine.port = std::make_unique<WirePort>(*this, base::NodeId(id));
     machine.events.clear();
-    machine.buckets = 0;
+    machine.owned.clear();
     auto& voters = machine.disk.voters;
     if (voters.version == 0) {
       voters.version = 1;
-      for (const auto& member : config.members) voters.current.push_back(member.id);
+      for (const auto& member : config_for(id).members) voters.current.push_back(member.id);
+      machine.disk.fresh = base::NodeId(id) == kJoiner;
     }
     cluster::Config core;
     core.id = base::NodeId(id);
+    for (const auto& member : config_for(id).members) core.seeds.push_back(member.id);
     core.machine[0] = std::byte{id};
     for (auto& byte : core.nonce) byte = static_cast<std::byte>(random());
     ClusterDriver::Hooks hooks;
@@ -82,17 +117,24 @@ struct World {
       return !machine.disk_fails;
     };
     hooks.event = [&machine](const cluster::Event& event, base::TimePoint) {
-      machine.events.push_back(event.kind);
-      machine.buckets += event.kind == EventKind::BucketOpened ? 1 : 0;
-      machine.buckets -= event.kind == EventKind::BucketShut ? 1 : 0;
-      if (event.kind == EventKind::StreamFrozen) machine.buckets = 0;
+      machine.on_event(event);
+    };
+    hooks.keep_roster = [&machine](const RosterEntries& entries) {
+      machine.roster = entries;
+      return !machine.disk_fails;
     };
     hooks.random = [this](std::span<std::byte> bytes) {
       for (auto& byte : bytes) byte = static_cast<std::byte>(random());
     };
-    machine.driver = std::make_unique<ClusterDriver>(config, core, machine.disk, *machine.port,
-                                                     crypto, std::move(hooks), now);
+    machine.driver =
+        std::make_unique<ClusterDriver>(config_for(id), core, machine.disk, machine.roster,
+                                        *machine.port, crypto, std::move(hooks), now);
   }
+  // The first three were configured before there was a fourth.
+  const ClusterConfig& config_for(std::uint8_t id) const {
+    return base::NodeId(id) == kJoiner ? joiner_config : config;
+  }
+  ClusterDriver& driver(std::uint8_t id) { return *machines[base::NodeId(id)].driver; }
   void stop(std::uint8_t id) { machines[base::NodeId(id)].driver.reset(); }
   void run(base::Duration duration) {
     for (const auto end = now + duration; now < end; now += 200us) {
@@ -103,11 +145,12 @@ struct World {
   }
   int buckets() {
     int sum = 0;
-    for (auto& [id, machine] : machines) sum += machine.driver ? machine.buckets : 0;
+    for (auto& [id, machine] : machines) sum += machine.driver ? machine.buckets() : 0;
     return sum;
   }
 
-  ClusterConfig config = config_of_three();
+  ClusterConfig config = config_of(kNodes);
+  ClusterConfig joiner_config = config_of(kNodes + 1);
   ChannelCrypto crypto;
   std::mt19937 random{7};
   base::TimePoint now{std::chrono::seconds(100)};
@@ -117,7 +160,9 @@ struct World {
 
 void WirePort::send(base::NodeId to, std::span<const std::byte> datagram) {
   world.wire.emplace_back(datagram.begin(), datagram.end());
-  world.machines[to].port->inbox.push_back({world.wire.back(), self.value()});
+  const auto found = world.machines.find(to);
+  if (found == world.machines.end()) return;
+  found->second.port->inbox.push_back({world.wire.back(), self.value()});
 }
 
 TEST(ClusterDriver, FormsAClusterThatOwnsEveryBucketOnce) {
@@ -127,7 +172,7 @@ TEST(ClusterDriver, FormsAClusterThatOwnsEveryBucketOnce) {
   for (auto& [id, machine] : world.machines) {
     EXPECT_TRUE(machine.driver->node().levelled());
     EXPECT_TRUE(machine.driver->node().may_forward(world.now));
-    EXPECT_GT(machine.buckets, 50);
+    EXPECT_GT(machine.buckets(), 50);
     EXPECT_EQ(machine.driver->stats().forged, 0U);
     EXPECT_EQ(machine.disk.boot, base::BootCount(1));
     for (const auto& [other, path] : machine.port->confirmed) EXPECT_EQ(path, other.value());
@@ -185,7 +230,7 @@ TEST(ClusterDriver, DoesNotHearThoseWithAnotherBirthKey) {
   World world;
   world.run(1s);
   world.stop(3);
-  auto other = config_of_three();
+  auto other = config_of(kNodes);
   other.birth_key[0] = std::byte{1};
   std::swap(world.config, other);
   world.start(3);
@@ -211,6 +256,117 @@ TEST(ClusterDriver, IsMuteWhenItsDiskFails) {
   world.run(1s);
   EXPECT_TRUE(world.machines[base::NodeId(2)].driver->stats().failed);
   EXPECT_FALSE(world.machines[base::NodeId(2)].driver->node().levelled());
+  EXPECT_EQ(world.buckets(), 256);
+}
+
+bool happened(World& world, std::uint8_t id, EventKind kind) {
+  const auto& events = world.machines[base::NodeId(id)].events;
+  return std::count(events.begin(), events.end(), kind) != 0;
+}
+
+TEST(ClusterDriver, LetsInWhomAnyMemberWasToldOf) {
+  World world;
+  world.run(1s);
+  world.start(kNodes + 1);
+  world.run(500ms);
+  EXPECT_FALSE(happened(world, 4, EventKind::Admitted)) << "nobody has let it in";
+  ASSERT_TRUE(world.driver(2).join(member_of(4)));
+  world.run(1500ms);
+  EXPECT_EQ(world.buckets(), 256);
+  for (std::uint8_t id = 1; id <= 4; ++id) {
+    EXPECT_GT(world.machines[base::NodeId(id)].buckets(), 50) << int{id};
+    EXPECT_EQ(world.driver(id).roster().find(kJoiner)->name, "n4");
+  }
+  // The others know it after they were started again, and it them.
+  for (std::uint8_t id = 1; id <= 4; ++id) {
+    world.stop(id);
+    world.run(200ms);
+    world.start(id);
+    world.run(1s);
+  }
+  EXPECT_EQ(world.buckets(), 256);
+}
+
+TEST(ClusterDriver, TakesOutWhoIsToldToLeaveAndLetsItsIdBackIn) {
+  World world;
+  world.run(1s);
+  ASSERT_TRUE(world.driver(1).leave(base::NodeId(3)));
+  EXPECT_FALSE(world.driver(1).join(member_of(3))) << "it has not left yet";
+  world.run(2s);
+  ASSERT_TRUE(happened(world, 3, EventKind::Left));
+  EXPECT_EQ(world.machines[base::NodeId(1)].buckets() + world.machines[base::NodeId(2)].buckets(),
+            256);
+  EXPECT_TRUE(world.driver(2).node().voters().has_left(base::NodeId(3)));
+  world.stop(3);
+  world.run(4s);
+  EXPECT_FALSE(world.machines[base::NodeId(1)].port->members.contains(base::NodeId(3)));
+  // Another machine with its id, and with another address.
+  world.machines.erase(base::NodeId(3));
+  auto other = member_of(3);
+  other.address = net::IpAddress::v4(0x0a090063U);
+  const auto told = world.driver(2).join(other);
+  ASSERT_TRUE(told) << told.error();
+  world.machines[base::NodeId(3)].disk.fresh = true;
+  world.start(3);
+  world.run(2s);
+  EXPECT_EQ(world.buckets(), 256);
+  EXPECT_GT(world.machines[base::NodeId(3)].buckets(), 50);
+  EXPECT_EQ(world.machines[base::NodeId(1)].port->members.at(base::NodeId(3)), other.address);
+}
+
+TEST(ClusterDriver, ExpelsTheDeadAndNobodyElse) {
+  World world;
+  world.run(1s);
+  EXPECT_FALSE(world.driver(1).expel(base::NodeId(2))) << "it is alive";
+  EXPECT_FALSE(world.driver(1).expel(base::NodeId(1))) << "it is itself";
+  EXPECT_FALSE(world.driver(1).expel(base::NodeId(9))) << "there is none";
+  world.stop(2);
+  world.run(500ms);
+  ASSERT_TRUE(world.driver(1).expel(base::NodeId(2)));
+  world.run(4s);
+  EXPECT_TRUE(world.driver(3).node().voters().has_left(base::NodeId(2)));
+  EXPECT_FALSE(world.machines[base::NodeId(1)].port->members.contains(base::NodeId(2)));
+  EXPECT_FALSE(world.machines[base::NodeId(3)].port->members.contains(base::NodeId(2)));
+}
+
+TEST(ClusterDriver, HearsOfWeightsAndDrainsThatWereToldToOthers) {
+  World world;
+  world.run(1s);
+  world.stop(3);
+  world.run(500ms);
+  ASSERT_TRUE(world.driver(1).set_weight(base::NodeId(2), 300));
+  ASSERT_TRUE(world.driver(2).set_drained(base::NodeId(3), true));
+  world.start(3);
+  world.run(2s);
+  EXPECT_EQ(world.machines[base::NodeId(3)].buckets(), 0) << "told while it was down";
+  EXPECT_GT(world.machines[base::NodeId(2)].buckets(),
+            2 * world.machines[base::NodeId(1)].buckets());
+  EXPECT_EQ(world.driver(1).share_of(base::NodeId(2)).weight, 300U);
+  EXPECT_EQ(world.driver(1).share_of(base::NodeId(3)).duty, cluster::Duty::Drained);
+  ASSERT_TRUE(world.driver(3).set_drained(base::NodeId(3), false));
+  world.run(2s);
+  EXPECT_GT(world.machines[base::NodeId(3)].buckets(), 30);
+  EXPECT_EQ(world.buckets(), 256);
+}
+
+TEST(ClusterDriver, LosesNobodyWhoHasToServe) {
+  World world;
+  world.run(1s);
+  ASSERT_TRUE(world.driver(1).leave(base::NodeId(1)));
+  ASSERT_TRUE(world.driver(2).leave(base::NodeId(2)));
+  world.run(5ms);
+  EXPECT_FALSE(world.driver(3).leave(base::NodeId(3))) << "the last that can serve";
+  world.run(3s);
+  EXPECT_EQ(world.machines[base::NodeId(3)].buckets(), 256);
+}
+
+TEST(ClusterDriver, ChangesNothingThatItCannotKeep) {
+  World world;
+  world.run(1s);
+  world.machines[base::NodeId(1)].disk_fails = true;
+  EXPECT_FALSE(world.driver(1).set_drained(base::NodeId(2), true));
+  EXPECT_TRUE(world.driver(1).roster().entries().empty());
+  world.run(500ms);
   EXPECT_EQ(world.buckets(), 256);
 }
 

@@ -37,7 +37,9 @@ std::vector<Frame> frames_of(const Frame& payload, std::uint32_t id = 7, std::ui
   return frames;
 }
 ClusterFrameReader reader() {
-  return {kOwn, kPort, {kSource}};
+  ClusterFrameReader made(kOwn, kPort);
+  made.set_members({kSource});
+  return made;
 }
 
 TEST(ClusterFrames, CarryEveryLength) {

@@ -102,6 +102,23 @@ TEST(CommandRequest, IsOneLineOfJson) {
             R"({"command":"bucket_move","bucket":17,"worker":1})");
 }
 
+TEST(CommandRequest, SaysWhatIsWantedOfMembers) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"drain"}, R"({"command":"cluster_drain"})"},
+      {{"undrain", "n2"}, R"({"command":"cluster_undrain","node":"n2"})"},
+      {{"leave"}, R"({"command":"cluster_leave"})"},
+      {{"expel", "3"}, R"({"command":"cluster_expel","node":"3"})"},
+      {{"weight", "2", "0"}, R"({"command":"cluster_weight","node":"2","weight":0})"},
+      {{"join", "4", "10.9.0.4"}, R"({"command":"cluster_join","node":"4","address":"10.9.0.4"})"},
+      {{"join", "5", "10.9.0.5", "--name", "w5", "--witness"},
+       R"({"command":"cluster_join","node":"5","address":"10.9.0.5","name":"w5","witness":true})"},
+  };
+  for (auto [words, expected] : cases) {
+    words.insert(words.begin(), "cluster");
+    EXPECT_EQ(command_request(parsed(words)), expected);
+  }
+}
+
 TEST(SelectRow, FindsARowByItsFirstColumn) {
   const Rows rows = {{{"name", "a"}, {"x", 1}}, {{"name", "b"}, {"x", 2}}};
   const auto found = select_row("sa", rows, "b");
