@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "phalanx/base/log.hpp"
 #include "phalanx/control/cluster_service.hpp"
 
 // ClusterService: buckets that open, close, come and go.
@@ -14,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using cluster::Direction;
 
-constexpr const char* kComponent = "cluster";
 // Longer than workers hold packets that wait for a lease (100 ms).
 constexpr auto kSettle = 150ms;
 // A packet may be in a queue between two workers: both pass a burst twice.
@@ -44,6 +42,8 @@ void ClusterService::finish_opening(base::BucketIndex index, base::TimePoint now
   bucket.since = now;
   ++stats_.opened;
   ++ours_;
+  ++changes_.opened;
+  changes_.moved_here += moves_.expects(index) ? 1 : 0;
   const auto& entries = driver_->node().memory().table.bucket(index).entries;
   std::vector<std::uint64_t> passed;
   for (const auto sa : bucket.sas) {
@@ -75,8 +75,7 @@ void ClusterService::install(std::uint32_t sa) {
   // After a cold start nobody remembers how far a static SA went: it needs new keys.
   if (driver_->node().memory().generation > kFirstGeneration) {
     if (stats_.refused++ == 0) {
-      base::log_error(kComponent,
-                      "no node remembers the numbers of static SAs: give them new keys");
+      driver_->events().error("no node remembers the numbers of static SAs: give them new keys");
     }
     return;
   }
@@ -126,6 +125,7 @@ void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, bas
   bucket.token = dataplane_.quiescence().start();
   bucket.left.reset();
   --ours_;
+  ++changes_.moved_away;
   moving_.insert(index);
 }
 
@@ -204,6 +204,7 @@ void ClusterService::shut(base::BucketIndex index, base::TimePoint now) {
   if (ours) {
     dataplane_.tables().distribution.assign(index, dataplane::DistributionTable::kNobody);
     ++stats_.shut;
+    ++changes_.taken_away;
     --ours_;
   }
   bucket.phase = Phase::Away;

@@ -7,13 +7,11 @@
 #include <utility>
 #include <variant>
 
-#include "phalanx/base/log.hpp"
 #include "phalanx/cluster/message_codec.hpp"
 
 namespace phalanx::control {
 namespace {
 
-constexpr const char* kComponent = "cluster";
 // A tenth of a heartbeat, as the core asks for with the usual 10 ms.
 constexpr std::int64_t kTicksPerHeartbeat = 10;
 // Datagrams in one round: enough for a quick link, few enough for everything else on the thread.
@@ -196,12 +194,12 @@ void ClusterDriver::watch_members(base::TimePoint now) {
     if (alive) {
       all_heard_at_ = now;
       send_sealed(id, member, write_roster(roster_.entries()));
-      base::log_info(kComponent, "member is heard " + name_of(id));
+      events_.info("member is heard " + name_of(id));
     } else {
       port_.forget(id);
-      base::log_warn(kComponent, "member is lost: " + std::to_string(kSuspectHeartbeats) +
-                                     " heartbeats missed on cluster " + name_of(id) +
-                                     " silent_ms=" + milliseconds(now - member.heard));
+      events_.warn("member is lost: " + std::to_string(kSuspectHeartbeats) +
+                   " heartbeats missed on cluster " + name_of(id) +
+                   " silent_ms=" + milliseconds(now - member.heard));
     }
   }
 }
@@ -250,7 +248,7 @@ void ClusterDriver::send_sealed(base::NodeId to, Member& member,
 bool ClusterDriver::persist(const cluster::Persist& output) {
   if (!hooks_.persist(output.state)) {
     stats_.failed = true;
-    base::log_error(kComponent, "the state cannot be stored: this node leaves the cluster now");
+    events_.error("the state cannot be stored: this node leaves the cluster now");
     return false;
   }
   ++stats_.persisted;

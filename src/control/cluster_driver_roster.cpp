@@ -5,14 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "phalanx/base/log.hpp"
 #include "phalanx/control/cluster_driver.hpp"
 
 // What operators say of members: told to one node, heard by all.
 namespace phalanx::control {
 namespace {
 
-constexpr const char* kComponent = "cluster";
 // All of the roster goes to everybody so often, in heartbeats: datagrams get lost.
 constexpr int kTellEvery = 100;
 // Before a node acts on an expulsion, all who are there have told what they know, twice: its own
@@ -42,7 +40,7 @@ ClusterDriver::Told ClusterDriver::join(const ClusterMember& member) {
     return text(member.id) + " has not left yet";
   }
   auto done = say([&](Roster& roster) { return roster.join(member, self_); });
-  if (done) base::log_info(kComponent, "told to let a member in " + name_of(member.id));
+  if (done) events_.info("told to let a member in " + name_of(member.id));
   return done;
 }
 
@@ -59,7 +57,7 @@ ClusterDriver::Told ClusterDriver::leave(base::NodeId id) {
   }
   auto done =
       say([&](Roster& roster) { return roster.set_membership(id, Membership::Leaving, self_); });
-  if (done) base::log_info(kComponent, "told that a member leaves " + name_of(id));
+  if (done) events_.info("told that a member leaves " + name_of(id));
   return done;
 }
 
@@ -71,15 +69,14 @@ ClusterDriver::Told ClusterDriver::expel(base::NodeId id) {
   }
   auto done =
       say([&](Roster& roster) { return roster.set_membership(id, Membership::Expelled, self_); });
-  if (done) base::log_warn(kComponent, "told that a member will not come back " + name_of(id));
+  if (done) events_.warn("told that a member will not come back " + name_of(id));
   return done;
 }
 
 ClusterDriver::Told ClusterDriver::set_weight(base::NodeId id, std::uint32_t weight) {
   auto done = say([&](Roster& roster) { return roster.set_weight(id, weight, self_); });
   if (done) {
-    base::log_info(kComponent,
-                   "told a weight weight=" + std::to_string(weight) + " " + name_of(id));
+    events_.info("told a weight weight=" + std::to_string(weight) + " " + name_of(id));
   }
   return done;
 }
@@ -87,7 +84,7 @@ ClusterDriver::Told ClusterDriver::set_weight(base::NodeId id, std::uint32_t wei
 ClusterDriver::Told ClusterDriver::set_drained(base::NodeId id, bool drained) {
   auto done = say([&](Roster& roster) { return roster.set_drained(id, drained, self_); });
   if (done) {
-    base::log_info(kComponent, (drained ? "told to drain " : "told to undrain ") + name_of(id));
+    events_.info((drained ? "told to drain " : "told to undrain ") + name_of(id));
   }
   return done;
 }
@@ -117,7 +114,7 @@ void ClusterDriver::take_roster(std::span<const std::byte> bytes) {
   if (!roster_.merge(*entries)) return;
   // What is not durable here is so elsewhere: it was said to somebody who keeps it.
   if (!hooks_.keep_roster(roster_.entries())) {
-    base::log_error(kComponent, "what operators said of members is not stored");
+    events_.error("what operators said of members is not stored");
   }
   apply_roster();
   tell_roster();

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <utility>
 
-#include "phalanx/base/log.hpp"
 #include "phalanx/control/cluster_start.hpp"
 
 namespace phalanx::control {
@@ -15,7 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 using cluster::EventKind;
 
-constexpr const char* kComponent = "cluster";
 constexpr auto kReportEvery = 1s;
 
 std::string text(base::NodeId node) {
@@ -127,7 +125,7 @@ void ClusterService::step(base::TimePoint now) {
 void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) {
   switch (event.kind) {
     case EventKind::Admitted: on_admitted(); break;
-    case EventKind::Levelled: base::log_info(kComponent, "this node is a voter now"); break;
+    case EventKind::Levelled: driver_->events().info("this node is a voter now"); break;
     case EventKind::Superseded:
       shut_all(now);
       end("a newer boot of this node, or a newer generation of the cluster, exists");
@@ -164,16 +162,16 @@ void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) 
       break;
     }
     case EventKind::StreamFrozen:
-      base::log_warn(kComponent, "the others have given up on this node: all its buckets are shut");
+      driver_->events().warn("the others have given up on this node: all its buckets are shut");
       shut_all(now);
       break;
     case EventKind::ColdStarted:
-      base::log_warn(kComponent, "a new generation begins: nobody remembered the one before");
+      driver_->events().warn("a new generation begins: nobody remembered the one before");
       break;
-    case EventKind::VotersChanged: base::log_info(kComponent, "the voters change"); break;
+    case EventKind::VotersChanged: on_voters(); break;
     case EventKind::Left:
       shut_all(now);
-      base::log_info(kComponent, "this node has left the cluster, as it was told to");
+      driver_->events().info("this node has left the cluster, as it was told to");
       left_ = true;
       break;
   }
@@ -182,17 +180,42 @@ void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) 
 // The boot goes into every IV, and the SAs were made with the one on disk.
 void ClusterService::on_admitted() {
   const auto boot = driver_->node().self().boot;
-  base::log_info(kComponent, "this node is admitted boot=" + std::to_string(boot.value()));
+  driver_->events().info("this node is admitted boot=" + std::to_string(boot.value()));
   if (boot != state_.started_as()) {
     end("the cluster knew a higher boot of this node than its disk did");
   }
 }
 
+void ClusterService::on_voters() {
+  const auto& voters = driver_->node().voters();
+  const auto list = [](const std::vector<base::NodeId>& nodes) {
+    std::string out;
+    for (const auto node : nodes) out += " " + text(node);
+    return out;
+  };
+  if (!voters.changing()) return driver_->events().info("the voters are" + list(voters.current));
+  const std::string how = voters.decided ? "is decided" : "begins";
+  driver_->events().info("a change of the voters " + how + ": from" + list(voters.current) + " to" +
+                         list(voters.next));
+}
+
+std::string ClusterService::why_not_master(base::NodeId before) const {
+  if (before == base::NodeId{}) return "there was none";
+  if (driver_->node().voters().has_left(before)) return "node " + text(before) + " has left";
+  const auto members = driver_->members(base::SteadyClock().now());
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const auto& member) { return member.id == before; });
+  const bool lost = found != members.end() && !found->alive;
+  return "node " + text(before) + (lost ? " is lost" : " stepped down");
+}
+
 void ClusterService::on_master(base::NodeId node) {
-  master_ = node;
+  const auto before = std::exchange(master_, node);
+  if (before == node) return;
   const auto* member = driver_->roster().find(node);
-  base::log_info(kComponent, "the master is node=" + text(node) +
-                                 (member == nullptr ? "" : " name=" + member->name));
+  driver_->events().info("the master is node=" + text(node) +
+                         (member == nullptr ? "" : " name=" + member->name) + ": " +
+                         why_not_master(before));
 }
 
 base::BucketIndex ClusterService::bucket_of_asker(const net::IpAddress& asker,
@@ -227,20 +250,24 @@ const char* ClusterService::phase_name(base::BucketIndex index) const noexcept {
 
 void ClusterService::hand_over() {
   driver_->hand_over();
-  base::log_info(kComponent, "this node gives its buckets away");
+  driver_->events().info("this node gives its buckets away");
 }
 
 void ClusterService::end(const std::string& why) {
   if (!fatal_.empty()) return;
   fatal_ = why;
-  base::log_error(kComponent, "this node must be started again: " + why);
+  driver_->events().error("this node must be started again: " + why);
 }
 
 void ClusterService::report(base::TimePoint now) {
   if (ours_ == reported_ || now < next_report_) return;
   next_report_ = now + kReportEvery;
   reported_ = ours_;
-  base::log_info(kComponent, "buckets of this node changed buckets=" + std::to_string(ours_));
+  const auto [opened, moved_here, moved_away, taken_away] = std::exchange(changes_, {});
+  driver_->events().info("buckets of this node changed buckets=" + std::to_string(ours_) +
+                         " moved_here=" + std::to_string(moved_here) +
+                         " taken_over=" + std::to_string(opened - moved_here) + " moved_away=" +
+                         std::to_string(moved_away) + " taken_away=" + std::to_string(taken_away));
 }
 
 }  // namespace phalanx::control

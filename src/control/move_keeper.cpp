@@ -46,6 +46,11 @@ void MoveKeeper::expect(base::BucketIndex bucket, base::TimePoint now) {
   begin(bucket, Phase::Coming, now);
 }
 
+bool MoveKeeper::expects(base::BucketIndex bucket) const noexcept {
+  const auto found = moving_.find(bucket);
+  return found != moving_.end() && found->second.phase == Phase::Coming;
+}
+
 void MoveKeeper::arrived(base::BucketIndex bucket, std::vector<std::uint64_t> passed) {
   auto& known = passed_[bucket];
   auto old = std::move(known);

@@ -82,9 +82,10 @@ void add_members(CLI::App& command, Options& options) {
 
 // Short names for the lists of a cluster.
 void add_cluster(CLI::App& command, Options& options) {
-  constexpr std::array<std::pair<const char*, const char*>, 5> kLists = {{
+  constexpr std::array<std::pair<const char*, const char*>, 6> kLists = {{
       {"status", "cluster"},
       {"nodes", "nodes"},
+      {"events", "events"},
       {"buckets", "owners"},
       {"leases", "leases"},
       {"answers", "answers"},

@@ -10,7 +10,7 @@
 namespace phalanx::ctl {
 namespace {
 
-constexpr std::array<ListStyle, 16> kStyles = {{
+constexpr std::array<ListStyle, 17> kStyles = {{
     {"ports", "ports with their counters",
      "name role link addresses rx_packets rx_bytes tx_packets tx_bytes rx_missed rx_errors"},
     {"workers", "workers with their counters",
@@ -28,13 +28,14 @@ constexpr std::array<ListStyle, 16> kStyles = {{
     {"cluster", "this node in its cluster", ""},
     {"nodes", "members of the cluster",
      "name node address role state weight drained buckets silent_ms"},
+    {"events", "what happened in the cluster", ""},
     {"owners", "who owns which bucket", ""},
     {"leases", "number leases in the cluster", ""},
     {"answers", "who answers for the shared addresses", ""},
 }};
 
 // Numbers that are no counters.
-constexpr std::array<std::string_view, 32> kGauges = {"worker",    "bucket",
+constexpr std::array<std::string_view, 33> kGauges = {"worker",    "bucket",
                                                       "sas",       "spi",
                                                       "esn",       "window",
                                                       "inner_mtu", "mtu",
@@ -49,7 +50,8 @@ constexpr std::array<std::string_view, 32> kGauges = {"worker",    "bucket",
                                                       "percent",   "node",
                                                       "owner",     "silent_ms",
                                                       "floor",     "usable_here",
-                                                      "entries",   "weight"};
+                                                      "entries",   "weight",
+                                                      "event"};
 
 const ListStyle* style_of(std::string_view list) {
   const auto found = std::find_if(kStyles.begin(), kStyles.end(),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <ctime>
 #include <string_view>
 
 #include "config_names.hpp"
@@ -224,6 +225,41 @@ std::vector<Row> answer_rows(const Config& config, const ClusterService& service
   return rows;
 }
 
+std::string time_text(std::chrono::system_clock::time_point at) {
+  const auto since_epoch_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+  const auto seconds = std::chrono::system_clock::to_time_t(at);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (gmtime_r(&seconds, &parts) == nullptr ||
+      std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+    return "";
+  }
+  const auto fraction = std::to_string(1000 + since_epoch_ms % 1000);
+  return text.data() + ("." + fraction.substr(1)) + "Z";
+}
+
+std::string_view level_name(base::LogLevel level) {
+  switch (level) {
+    case base::LogLevel::Debug: return "debug";
+    case base::LogLevel::Info: return "info";
+    case base::LogLevel::Warn: return "warning";
+    case base::LogLevel::Error: return "error";
+  }
+  return "";
+}
+
+std::vector<Row> event_rows(const ClusterService& service) {
+  std::vector<Row> rows;
+  for (const auto& entry : service.driver().events().entries()) {
+    rows.push_back({{"event", entry.number},
+                    {"time", time_text(entry.at)},
+                    {"level", std::string(level_name(entry.level))},
+                    {"what", entry.text}});
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<View> make_cluster_views(const Config& config, const ClusterService& cluster,
@@ -233,6 +269,8 @@ std::vector<View> make_cluster_views(const Config& config, const ClusterService&
        lister(loop, [&cluster] { return status_rows(cluster); })},
       {"nodes", "Members of the cluster as this node sees them.",
        lister(loop, [&cluster] { return node_rows(cluster); })},
+      {"events", "What happened in the cluster, as this node saw it.",
+       lister(loop, [&cluster] { return event_rows(cluster); })},
       {"owners", "Owner of each bucket.", lister(loop, [&cluster] { return owner_rows(cluster); })},
       {"leases", "Number leases of static SAs in the cluster.",
        lister(loop, [&config, &cluster] { return lease_rows(config, cluster); })},

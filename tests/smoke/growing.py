@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "
 
 # pylint: disable=wrong-import-position
 import cluster_watch  # noqa: E402
+import counters  # noqa: E402
 import netns  # noqa: E402
 from cluster_checks import BUCKETS, command, running, settled, status, wait_for  # noqa: E402
 
@@ -118,6 +119,17 @@ def check_left(watch, node):
                      None if ended != 0 and told else node.log()[-500:])
 
 
+def check_events(watch):
+    """What the last node tells of it."""
+    told = [row["what"] for row in counters.rows_of(watch.site.nodes[4].daemon, "events")]
+    wanted = ("told that a member leaves node=2 name=n2",
+              "the master is node=4 name=n4: node 2 has left",
+              "member is lost: 3 heartbeats missed on cluster node=2 name=n2")
+    missing = [text for text in wanted if not any(line.startswith(text) for line in told)]
+    watch.checks.add("events tell what happened and why", "\n".join(missing + told)
+                     if missing else None)
+
+
 def come_back(watch):
     """The founder's id, on a machine that has never been a member."""
     node = watch.site.nodes[1]
@@ -137,6 +149,7 @@ def scenario(watch):
         weigh(watch)
         shrink(watch)
         check_last(watch)
+        check_events(watch)
         come_back(watch)
 
 

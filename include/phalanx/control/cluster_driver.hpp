@@ -14,6 +14,7 @@
 #include "phalanx/control/cluster_config.hpp"
 #include "phalanx/control/cluster_roster.hpp"
 #include "phalanx/control/datagram_port.hpp"
+#include "phalanx/control/event_journal.hpp"
 #include "phalanx/control/state_dir.hpp"
 #include "phalanx/control/token_bucket.hpp"
 
@@ -102,6 +103,9 @@ class ClusterDriver {
   void hand_over();
 
   [[nodiscard]] const cluster::Node& node() const noexcept { return node_; }
+  // Of the gateway, too.
+  [[nodiscard]] EventJournal& events() noexcept { return events_; }
+  [[nodiscard]] const EventJournal& events() const noexcept { return events_; }
   [[nodiscard]] cluster::Node& node() noexcept { return node_; }
   [[nodiscard]] const DriverStats& stats() const noexcept { return stats_; }
   [[nodiscard]] std::vector<MemberStatus> members(base::TimePoint now) const;
@@ -148,6 +152,7 @@ class ClusterDriver {
   DatagramPort& port_;
   cluster::ChannelCrypto& crypto_;
   Hooks hooks_;
+  EventJournal events_{"cluster"};
   cluster::Node node_;
   Roster roster_;
   bool handing_over_ = false;

@@ -124,6 +124,14 @@ class ClusterService final : public SequenceLeases {
     std::vector<std::uint32_t> sas;       // positions in the list
   };
 
+  // Of our buckets.
+  struct Changes {
+    unsigned opened = 0;
+    unsigned moved_here = 0;  // of those, as planned; the others' owners are gone
+    unsigned moved_away = 0;
+    unsigned taken_away = 0;  // the others have given up on this node
+  };
+
   ClusterService(const Setup& setup, const cluster::DiskState& disk, const RosterEntries& roster,
                  base::TimePoint now);
   [[nodiscard]] ClusterDriver::Hooks hooks();
@@ -131,6 +139,8 @@ class ClusterService final : public SequenceLeases {
   void on_event(const cluster::Event& event, base::TimePoint now);
   void on_admitted();
   void on_master(base::NodeId node);
+  void on_voters();
+  [[nodiscard]] std::string why_not_master(base::NodeId before) const;
   void begin_opening(base::BucketIndex index, base::TimePoint now);
   void finish_opening(base::BucketIndex index, base::TimePoint now);
   void begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now);
@@ -186,6 +196,7 @@ class ClusterService final : public SequenceLeases {
   unsigned ours_ = 0;
   bool left_ = false;
   unsigned reported_ = 0;  // buckets, in the log
+  Changes changes_;        // since then
   base::TimePoint next_report_{};
   std::string fatal_;
   ClusterServiceStats stats_;

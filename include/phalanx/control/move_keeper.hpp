@@ -28,6 +28,7 @@ class MoveKeeper {
   // MoveWanted and MoveComing. Repeated while the move is under way.
   void note(base::BucketIndex bucket, base::TimePoint now);
   void expect(base::BucketIndex bucket, base::TimePoint now);
+  [[nodiscard]] bool expects(base::BucketIndex bucket) const noexcept;
   // The bucket is about to be ours: `passed` is what its last owner noted.
   void arrived(base::BucketIndex bucket, std::vector<std::uint64_t> passed);
   // It was assigned: what was held may go.

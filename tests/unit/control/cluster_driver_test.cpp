@@ -325,6 +325,11 @@ TEST(ClusterDriver, ExpelsTheDeadAndNobodyElse) {
   ASSERT_TRUE(world.driver(1).expel(base::NodeId(2)));
   world.run(4s);
   EXPECT_TRUE(world.driver(3).node().voters().has_left(base::NodeId(2)));
+  const auto& events = world.driver(3).events().entries();
+  const auto lost = std::find_if(events.begin(), events.end(), [](const auto& event) {
+    return event.text.starts_with("member is lost: 3 heartbeats missed on cluster node=2 name=n2");
+  });
+  EXPECT_NE(lost, events.end()) << "the reason is told";
   EXPECT_FALSE(world.machines[base::NodeId(1)].port->members.contains(base::NodeId(2)));
   EXPECT_FALSE(world.machines[base::NodeId(3)].port->members.contains(base::NodeId(2)));
 }
