@@ -74,8 +74,10 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
         [cluster = parts.cluster_.get()](const auto& asker, const auto& address) {
           return cluster->answers(asker, address);
         });
-    if (parts.config_.cluster.ingress == control::IngressMode::Forward) {
-      parts.loop_->set_receives([cluster = parts.cluster_.get()] { return cluster->announces(); });
+    if (parts.config_.cluster.hands_on()) {
+      parts.loop_->set_receives([cluster = parts.cluster_.get()](const net::IpAddress& address) {
+        return cluster->announces(address);
+      });
       parts.cluster_->set_announce(
           [loop = parts.loop_.get()](base::TimePoint now) { loop->announce_all(now); });
     }

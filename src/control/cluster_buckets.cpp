@@ -188,7 +188,6 @@ void ClusterService::finish_closing(base::BucketIndex index, base::TimePoint now
       any_worker([](const auto& worker) { return worker.counters().in_crypto.get() != 0; });
   if (bucket.given_up || in_crypto) bucket.left = now;
   bucket.phase = Phase::Away;
-  if (index == kReceivers) farewell_until_ = now + kFarewell;
   bucket.since = now;
 }
 
@@ -209,7 +208,6 @@ void ClusterService::shut(base::BucketIndex index, base::TimePoint now) {
   }
   bucket.phase = Phase::Away;
   bucket.closed_for = {};
-  if (index == kReceivers) farewell_until_.reset();
   bucket.since = now;
 }
 

@@ -224,7 +224,7 @@ base::BucketIndex ClusterService::bucket_of_asker(const net::IpAddress& asker,
 }
 
 bool ClusterService::answers(const net::IpAddress& asker, const net::IpAddress& address) const {
-  if (config_.ingress == IngressMode::Forward) return announces();
+  if (config_.hands_on()) return announces(address);
   return dataplane_.tables().distribution.is_ours(bucket_of_asker(asker, address));
 }
 

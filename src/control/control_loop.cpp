@@ -9,6 +9,7 @@
 
 #include "phalanx/base/log.hpp"
 #include "phalanx/control/capture_session.hpp"
+#include "phalanx/net/hand_on_mac.hpp"
 
 namespace phalanx::control {
 namespace {
@@ -21,7 +22,10 @@ constexpr unsigned kBurst = 32;
 HostConfig host_config(const dataplane::Dataplane& dataplane) {
   HostConfig config;
   for (const auto& port : dataplane.tables().ports) {
-    config.ports.push_back({port.name, port.mac, port.mtu, port.addresses});
+    config.ports.push_back({port.name, port.mac, port.mtu, port.addresses, {}});
+    for (const auto& hop : port.next_hops) {
+      config.ports.back().extras.push_back({hop.address, net::next_hop_mac(port.mac, hop.node)});
+    }
   }
   const auto& limits = dataplane.config().limits;
   config.neighbors = neighbor_limits(limits);

@@ -2,11 +2,13 @@
 // Copyright 2026 The Phalanx Authors
 #include "phalanx/control/dataplane_io.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
 #include "phalanx/net/ethernet.hpp"
+#include "phalanx/net/hand_on_mac.hpp"
 #include "phalanx/net/ip.hpp"
 
 namespace phalanx::control {
@@ -49,6 +51,17 @@ bool DataplaneIo::give(rte_mbuf* packet) noexcept {
   return false;
 }
 
+// Where packets are handed on, who has an address sends from it, so that switches know where it is.
+bool DataplaneIo::announces_from(const dataplane::Port& port,
+                                 const net::MacAddress& source) const noexcept {
+  const auto& distribution = dataplane_.tables().distribution;
+  if (!distribution.hands_on()) return false;
+  if (source == port.mac) return distribution.announces();
+  return std::any_of(port.next_hops.begin(), port.next_hops.end(), [&](const auto& hop) {
+    return source == net::next_hop_mac(port.mac, hop.node) && distribution.serves(hop.node);
+  });
+}
+
 bool DataplaneIo::transmit(base::PortIndex port, std::span<const std::byte> frame) noexcept {
   auto* packet = copy_of(frame);
   if (packet == nullptr) return false;
@@ -56,10 +69,8 @@ bool DataplaneIo::transmit(base::PortIndex port, std::span<const std::byte> fram
   meta.task = PacketTask::Transmit;
   meta.port = port.value();
   auto* ethernet = rte_pktmbuf_mtod(packet, net::EthernetHeader*);
-  // The receiver of forward mode sends from the shared address, so that switches know where it is.
-  const auto& tables = dataplane_.tables();
-  const auto& from = tables.ports[port.value()];
-  ethernet->source = tables.distribution.announces() ? from.mac : from.source_mac;
+  const auto& from = dataplane_.tables().ports[port.value()];
+  if (!announces_from(from, ethernet->source)) ethernet->source = from.source_mac;
   if (!give(packet)) return false;
   counters_.sent_frames.add(1);
   return true;

@@ -41,6 +41,7 @@ HostAddresses::HostAddresses(std::vector<HostPort> ports) : ports_(std::move(por
       if (ours.address.is_v6()) groups.insert(net::solicited_node(ours.address));
       if (!is_link_local_v6(ours.address)) configured_.insert(ours.address);
     }
+    for (const auto& extra : port.extras) configured_.insert(extra.address);
     groups_.emplace_back(groups.begin(), groups.end());
   }
 }
@@ -51,10 +52,19 @@ bool HostAddresses::is_ours(base::PortIndex port, const net::IpAddress& address)
 }
 
 bool HostAddresses::is_on_port(base::PortIndex port, const net::IpAddress& address) const noexcept {
-  const auto& addresses = ports_[port.value()].addresses;
+  const auto& own = ports_[port.value()];
+  const auto is_it = [&](const auto& ours) { return ours.address == address; };
   return address == link_local(port) ||
-         std::any_of(addresses.begin(), addresses.end(),
-                     [&](const auto& ours) { return ours.address == address; });
+         std::any_of(own.addresses.begin(), own.addresses.end(), is_it) ||
+         std::any_of(own.extras.begin(), own.extras.end(), is_it);
+}
+
+const net::MacAddress& HostAddresses::mac_of(base::PortIndex port,
+                                             const net::IpAddress& address) const noexcept {
+  const auto& own = ports_[port.value()];
+  const auto found = std::find_if(own.extras.begin(), own.extras.end(),
+                                  [&](const auto& extra) { return extra.address == address; });
+  return found == own.extras.end() ? own.mac : found->mac;
 }
 
 bool HostAddresses::is_on_link(base::PortIndex port, const net::IpAddress& address) const noexcept {

@@ -15,6 +15,10 @@ HostCounter HostStack::on_arp(base::PortIndex port, std::span<const std::byte> b
   if (!message) return HostCounter::ArpMalformed;
   const auto& own = addresses_.port(port);
   if (message->sender_mac == own.mac) return HostCounter::OwnFrame;
+  if (addresses_.is_on_port(port, message->sender) &&
+      message->sender_mac == addresses_.mac_of(port, message->sender)) {
+    return HostCounter::OwnFrame;
+  }
   if (addresses_.is_on_port(port, message->sender)) {
     return on_conflict(port, message->sender, message->sender_mac, now);
   }
@@ -44,7 +48,7 @@ HostCounter HostStack::on_arp_request(base::PortIndex port, const net::ArpMessag
   if (answers_ && !answers_(message.sender, message.target)) return HostCounter::LeftToOthers;
   net::ArpMessage reply;
   reply.operation = net::ArpOperation::Reply;
-  reply.sender_mac = addresses_.port(port).mac;
+  reply.sender_mac = addresses_.mac_of(port, message.target);
   reply.sender = message.target;
   reply.target_mac = message.sender_mac;
   reply.target = message.sender;
@@ -55,7 +59,7 @@ HostCounter HostStack::on_arp_request(base::PortIndex port, const net::ArpMessag
 // RFC 5227 2.3: a request whose sender and target are both the announced address.
 void HostStack::announce_arp(base::PortIndex port, const net::IpAddress& address) {
   net::ArpMessage message;
-  message.sender_mac = addresses_.port(port).mac;
+  message.sender_mac = addresses_.mac_of(port, address);
   message.sender = address;
   message.target = address;
   if (io_.transmit(port, net::write_arp_frame(kBroadcast, message))) {

@@ -145,8 +145,12 @@ base::TimePoint HostStack::next_deadline() const noexcept {
 }
 
 void HostStack::announce(base::PortIndex port) {
-  if (receives_ && !receives_()) return;
-  for (const auto& ours : addresses_.port(port).addresses) {
+  const auto& own = addresses_.port(port);
+  for (const auto& extra : own.extras) {
+    if (is_receiver_of(extra.address)) announce_arp(port, extra.address);
+  }
+  if (!is_receiver_of(addresses_.link_local(port))) return;
+  for (const auto& ours : own.addresses) {
     if (ours.address.is_v4()) {
       announce_arp(port, ours.address);
     } else {
@@ -167,7 +171,7 @@ void HostStack::on_punt(const PuntedPacket& packet, base::TimePoint now) {
   if (!addresses_.has(packet.port) || packet.l3_offset > packet.frame.size()) {
     return counters_.add(HostCounter::BadPunt);
   }
-  if (receives_ && receives_()) relay_answer(packet, now);
+  if (receives_ && is_receiver_of(addresses_.link_local(packet.port))) relay_answer(packet, now);
   switch (packet.reason) {
     case dataplane::PuntReason::Arp:
       return counters_.add(on_arp(packet.port, packet.frame.subspan(packet.l3_offset), now));

@@ -132,14 +132,15 @@ void Dataplane::fill_ports() {
     const bool by_hop = config_.hand_on && port.role != PortRole::Cluster;
     const auto source = by_hop ? net::hand_on_mac(mac, config_.cluster_node, net::HandOnHop::First)
                                : devices_[device].mac();
-    tables_.ports.push_back(
-        {port.name, port.role, mac, source, port.mtu, port.vlan, device, port.addresses});
+    tables_.ports.push_back({port.name, port.role, mac, source, port.mtu, port.vlan, device,
+                             port.addresses, port.next_hops});
     auto& map = tables_.devices[device];
     if (port.vlan == 0) {
       map.untagged = index;
     } else {
       map.vlans.push_back({port.vlan, index});
     }
+    for (const auto& hop : port.next_hops) tables_.local.add(hop.address);
     for (const auto& address : port.addresses) {
       tables_.local.add(address.address);
       if (address.address.is_v4() && address.prefix_length < 31) {

@@ -8,15 +8,14 @@
 #include "phalanx/net/ethernet.hpp"
 #include "worker_inline.hpp"
 
-// Forward mode: one node, the receiver, takes what is sent to the MAC address that all nodes share,
-// and hands on what is another node's: the frame as it came, to that node's own address. A node
-// that is no longer the owner, because the bucket moves, hands it on once more, to another address
-// of the next one. So an address says how often a frame was handed on, and no frame goes in
-// circles.
+// Forward mode: one node, the receiver, takes what is sent to the MAC address that all nodes share
+// (in spray mode each node what a router sends to it), and hands on what is another node's: the
+// frame as it came, to that node's own address. A node that is no longer the owner, because the
+// bucket moves, hands it on once more, to another address of the next one. So an address says how
+// often a frame was handed on, and no frame goes in circles.
 namespace phalanx::dataplane {
 namespace {
 
-constexpr unsigned kNodeShift = 40;  // of the last byte of a MAC address, read as a word
 constexpr std::size_t kMacBytes = sizeof(net::MacAddress);
 
 // The logical port of a frame that distribute() has looked at.
@@ -91,7 +90,7 @@ void Worker::hand_on(rte_mbuf* packet, std::uint8_t port, base::NodeId owner) no
   const auto& view = hand_on_[port];
   const auto destination = destination_mac(frame);
   std::uint64_t next = 0;
-  if (destination == port_views_[port].mac) {
+  if (destination == port_views_[port].mac || is_next_hop(destination, port_views_[port])) {
     next = view.others[0];
   } else if (destination == view.ours[0]) {
     next = view.others[1];

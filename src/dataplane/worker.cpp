@@ -83,16 +83,21 @@ Worker::~Worker() = default;
 
 void Worker::fill_hand_on() {
   constexpr std::array<net::HandOnHop, 2> kHops = {net::HandOnHop::First, net::HandOnHop::Second};
+  const auto word_of = [](const net::MacAddress& mac) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
+    return word;
+  };
+  constexpr base::NodeId kNobody(0);
   for (std::size_t i = 0; i < tables_.ports.size(); ++i) {
-    const auto word_of = [&](base::NodeId node, std::size_t hop) {
-      const auto mac = net::hand_on_mac(tables_.ports[i].mac, node, kHops[hop]);
-      std::uint64_t word = 0;
-      std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
-      return word;
-    };
+    const auto& port = tables_.ports[i];
     for (std::size_t hop = 0; hop < kHops.size(); ++hop) {
-      hand_on_[i].ours[hop] = word_of(tables_.distribution.self(), hop);
-      hand_on_[i].others[hop] = word_of(base::NodeId(0), hop);
+      hand_on_[i].ours[hop] =
+          word_of(net::hand_on_mac(port.mac, tables_.distribution.self(), kHops[hop]));
+      hand_on_[i].others[hop] = word_of(net::hand_on_mac(port.mac, kNobody, kHops[hop]));
+    }
+    if (!port.next_hops.empty()) {
+      hand_on_[i].next_hop = word_of(net::next_hop_mac(port.mac, kNobody));
     }
   }
 }

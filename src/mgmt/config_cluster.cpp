@@ -20,6 +20,19 @@ constexpr std::size_t kMaxSecretBytes = 64;
 constexpr std::string_view kSecretRule = "64 to 128 hexadecimal digits";
 constexpr std::string_view kBirthKeyRule = "32 hexadecimal digits";
 
+void read_next_hops(Group& group, ClusterMember& member) {
+  std::vector<std::string> texts;
+  if (!group.strings("next_hops", texts)) return;
+  for (const auto& text : texts) {
+    const auto address = net::parse_ip(text);
+    if (!address || !address->is_v4()) {
+      group.error("next_hops", mgmt::quoted(text) + " is no IPv4 address", "as in 192.0.2.11");
+      return;
+    }
+    member.next_hops.push_back(*address);
+  }
+}
+
 ClusterMember read_member(Group& group, std::size_t position, Names& names) {
   ClusterMember member;
   read_name(group, "member", position, names, member.name);
@@ -32,6 +45,7 @@ ClusterMember read_member(Group& group, std::size_t position, Names& names) {
                 "IPv4 on the cluster port");
   }
   group.boolean("witness", member.witness);
+  read_next_hops(group, member);
   group.finish();
   return member;
 }
@@ -149,6 +163,62 @@ void check_group_macs(Draft& draft) {
   }
 }
 
+// The data port on whose subnet a next-hop address is; nullptr, or why it cannot be one.
+dataplane::PortConfig* port_of_next_hop(Draft& draft, const net::IpAddress& address,
+                                        std::string& problem) {
+  for (auto& port : draft.config.dataplane.ports) {
+    if (port.role == PortRole::Cluster) continue;
+    for (const auto& own : port.addresses) {
+      if (own.address == address) {
+        problem = "is the address that all nodes share";
+        return nullptr;
+      }
+      if (own.address.is_v4() && own.subnet().contains(address)) return &port;
+    }
+  }
+  problem = "is on the subnet of no public or private port";
+  return nullptr;
+}
+
+// Gives each next-hop address to its port.
+void place_next_hops(Draft& draft, std::size_t position, std::set<net::IpAddress>& known) {
+  const auto& member = draft.config.cluster.members[position];
+  std::set<const dataplane::PortConfig*> ports;
+  for (const auto& address : member.next_hops) {
+    std::string problem;
+    auto* port = port_of_next_hop(draft, address, problem);
+    if (port != nullptr && !ports.insert(port).second) problem = "is the second one on its port";
+    if (!known.insert(address).second) problem = "is there twice";
+    if (!problem.empty()) {
+      return draft.members[position].error("next_hops", net::to_string(address) + " " + problem,
+                                           "one address on each port's subnet");
+    }
+    port->next_hops.push_back({member.id, address});
+  }
+}
+
+void check_next_hops(Group& group, Draft& draft) {
+  auto& cluster = draft.config.cluster;
+  const bool spray = cluster.ingress == control::IngressMode::Spray;
+  std::set<net::IpAddress> known;
+  for (std::size_t i = 0; i < cluster.members.size(); ++i) {
+    const auto& member = cluster.members[i];
+    auto& where = draft.members[i];
+    if (!where.good("next_hops") || member.next_hops.empty()) continue;
+    if (!spray) {
+      where.error("next_hops", "routers pick no node in this mode", "cluster.ingress = spray");
+    } else if (member.witness) {
+      where.error("next_hops", "this member is a witness, which has no ports", "none");
+    } else {
+      place_next_hops(draft, i, known);
+    }
+  }
+  if (spray && known.empty()) {
+    group.error("ingress", "no member has next_hops, where routers could find it",
+                "next_hops of each node, or another mode");
+  }
+}
+
 // Which of several owners a packet of such an SA belongs to is decided by its number, and that each
 // of them knows its leases is not there yet.
 void check_modes(Draft& draft) {
@@ -165,7 +235,7 @@ void read_cluster(Group& root, Draft& draft) {
   if (!found) return;
   auto& group = *found;
   auto& cluster = draft.config.cluster;
-  constexpr std::array<std::string_view, 3> kModes = {"unicast", "multicast", "forward"};
+  constexpr std::array<std::string_view, 4> kModes = {"unicast", "multicast", "forward", "spray"};
   group.require("members", "a list of 1..32 groups { id, name, address }");
   draft.members = group.groups("members");
   if (group.good("members") && group.has("members") &&
@@ -197,7 +267,8 @@ void check_cluster(Group& root, Draft& draft) {
   if (!found || draft.config.cluster.members.empty()) return;
   draft.config.dataplane.cluster_node = draft.config.node.id;
   draft.config.dataplane.coming_hold = draft.config.cluster.move_hold();
-  draft.config.dataplane.hand_on = draft.config.cluster.ingress == control::IngressMode::Forward;
+  draft.config.dataplane.hand_on = draft.config.cluster.hands_on();
+  check_next_hops(*found, draft);
   check_cluster_port(*found, draft);
   check_shared_macs(draft);
   check_modes(draft);

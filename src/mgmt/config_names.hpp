@@ -71,6 +71,7 @@ namespace phalanx::mgmt {
     case control::IngressMode::Unicast: return "unicast";
     case control::IngressMode::Multicast: return "multicast";
     case control::IngressMode::Forward: return "forward";
+    case control::IngressMode::Spray: return "spray";
   }
   return "";
 }

@@ -150,10 +150,13 @@ Json render_cluster(const control::ClusterConfig& cluster) {
       {"birth_key", kRedacted}};
   row["members"] = Json::array();
   for (const auto& member : cluster.members) {
+    auto next_hops = Json::array();
+    for (const auto& address : member.next_hops) next_hops.push_back(net::to_string(address));
     row["members"].push_back({{"id", member.id.value()},
                               {"name", member.name},
                               {"address", net::to_string(member.address)},
-                              {"witness", member.witness}});
+                              {"witness", member.witness},
+                              {"next_hops", std::move(next_hops)}});
   }
   return row;
 }

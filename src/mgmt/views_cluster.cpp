@@ -72,9 +72,9 @@ std::vector<Row> status_rows(const ClusterService& service) {
   const auto mode = service.config().ingress;
   add("ingress", std::string(name_of(mode)));
   const auto receiver = service.receiver();
-  add("receiver", mode != control::IngressMode::Forward ? std::string("all")
-                  : receiver == base::NodeId{}          ? std::string("none")
-                                                        : member_name(service, receiver));
+  add("receiver", !service.config().hands_on() ? std::string("all")
+                  : receiver == base::NodeId{} ? std::string("none")
+                                               : member_name(service, receiver));
   add("draining",
       std::string(service.driver().roster().entry(service.self()).drained ? "yes" : "no"));
   add("allocation", version_text(node.memory().committed));
@@ -147,6 +147,9 @@ std::vector<Row> node_rows(const ClusterService& service) {
          {"weight", std::uint64_t{share.weight}},
          {"drained", std::string(share.duty == cluster::Duty::Drained ? "yes" : "no")},
          {"buckets", std::uint64_t{buckets_of(service, member.id)}},
+         {"next_hop_at", member.next_hops.empty()
+                             ? std::string()
+                             : member_name(service, service.server_of(member.id))},
          {"silent_ms",
           seen.silence == base::Duration::max() ? std::uint64_t{0} : milliseconds(seen.silence)},
          {"sent", seen.counters.sent},
@@ -203,7 +206,7 @@ std::vector<Row> answer_rows(const Config& config, const ClusterService& service
                              const control::ControlLoop& loop) {
   const auto now = base::SteadyClock().now();
   const auto owners = service.owners();
-  const bool forward = service.config().ingress == control::IngressMode::Forward;
+  const bool forward = service.config().hands_on();
   std::vector<Row> rows;
   for (const auto& neighbor : loop.host().neighbors().list(now)) {
     const auto& port = config.dataplane.ports[neighbor.key.port.value()];

@@ -28,7 +28,8 @@ GROUP_MAC = {"private": "03:50:48:00:00:79", "public": "03:50:48:00:00:c0"}
 PEER_MAC = "02:00:00:00:79:02"
 PRIVATE, PRIVATE_HOST = "10.79.0.1", "10.79.0.2"
 PUBLIC, PEER = "192.0.2.1", "192.0.2.2"
-INGRESS_MODES = ("unicast", "multicast", "forward")
+INGRESS_MODES = ("unicast", "multicast", "forward", "spray")
+PEER_ENTERS_BY = 2  # spray mode: the node whose next-hop address the peer's route has
 BRIDGES = ("priv", "pub", "sync")
 
 
@@ -55,9 +56,16 @@ def make_tunnels(count):
             for i in range(1, count + 1)]
 
 
-def peer_commands(tunnels):
+def next_hop(address, node_id):
+    """Beside the shared one."""
+    return f"{address}{node_id}"
+
+
+def peer_commands(tunnels, ingress):
     """The Linux peer's set-up, as ip(8) batch lines."""
     lines = ["link set vec0 up", f"address add {PEER}/24 dev vec0"]
+    if ingress == "spray":
+        lines.append(f"route add {PUBLIC}/32 via {next_hop(PUBLIC, PEER_ENTERS_BY)}")
     for tunnel in tunnels:
         host, peer = f"{tunnel.host_address}/32", f"{tunnel.peer_address}/32"
         lines += [
@@ -186,6 +194,10 @@ class ClusterSite:
         self.members = [{"name": f"n{i}" if i <= count else f"w{i}", "id": i,
                          "address": f"10.9.0.{i}", "witness": i > count}
                         for i in range(1, voters + 1)]
+        if ingress == "spray":
+            for member in self.members[:count]:
+                member["next_hops"] = [next_hop(PUBLIC, member["id"]),
+                                       next_hop(PRIVATE, member["id"])]
         self.heartbeat_ms = heartbeat_ms
         self.ingress = ingress
         self.macs = GROUP_MAC if ingress == "multicast" else SHARED_MAC
@@ -206,19 +218,31 @@ class ClusterSite:
         self.plug(self.injector, "eth0", "pub", "pub-inject")
         self.nodes = {i: Node(self, i) for i in range(1, count + 1)}
         self.witnesses = {i: Witness(self, i) for i in range(count + 1, voters + 1)}
-        self.peer = uml.Peer(lab, self.switch, "uml0", peer_commands(self.tunnels), PEER_MAC)
+        self.peer = uml.Peer(lab, self.switch, "uml0", peer_commands(self.tunnels, ingress),
+                             PEER_MAC)
         self.switch.ip("link", "set", "uml0", "master", "pub")
         self.host.batch([f"address add {PRIVATE_HOST}/24 dev eth0",
-                         f"route add 10.81.0.0/16 via {PRIVATE}"] +
+                         f"route add 10.81.0.0/16 via {PRIVATE}"] + self._spray_routes() +
                         [f"address add {t.host_address}/32 dev lo" for t in self.tunnels])
 
+    def enters_by(self, tunnel):
+        """Spray mode: nodes whose next-hop addresses the routes of host and peer have. The kernel's
+        own spreading is by addresses, of which ESP has one pair: each tunnel has its route."""
+        return {(tunnel.index % len(self.nodes)) + 1, PEER_ENTERS_BY}
+
+    def _spray_routes(self):
+        if self.ingress != "spray":
+            return []
+        return [f"route add {t.peer_address}/32 via "
+                f"{next_hop(PRIVATE, t.index % len(self.nodes) + 1)}" for t in self.tunnels]
+
     def hand_on_macs(self):
-        """Forward mode: where nodes take packets of the public side from each other, as
+        """Forward and spray mode: where nodes take packets of the public side from each other, as
         include/phalanx/net/hand_on_mac.hpp makes these addresses."""
-        if self.ingress != "forward":
+        if self.ingress not in ("forward", "spray"):
             return []
         return [f"{first}{self.macs['public'][2:-2]}{node:02x}"
-                for node in self.nodes for first in ("06", "0a")]
+                for node in self.nodes for first in ("06", "0a", "0e")]
 
     def plug(self, namespace, interface, bridge, port):
         """A cable from a namespace to one of the bridges."""

@@ -55,6 +55,22 @@ class Watch:
         master = self.master()
         return next(node for node in running(self.site) if node is not master)
 
+    def entries(self):
+        """Which nodes a tunnel's packets come by: {tunnel index: {node ids}}. Flat modes: none."""
+        node = running(self.site)[0]
+        mode, receiver = (status(node)[key] for key in ("ingress", "receiver"))
+        rows = {row["node"]: row for row in counters.rows_of(node.daemon, "nodes")}
+        ids = {row["name"]: node_id for node_id, row in rows.items()}
+
+        def of(tunnel):
+            if mode == "forward":
+                return {ids[receiver]}
+            if mode == "spray":
+                return {ids[rows[each]["next_hop_at"]] for each in self.site.enters_by(tunnel)}
+            return set()
+
+        return {tunnel.index: of(tunnel) for tunnel in self.site.tunnels}
+
     def receiver(self):
         """Forward mode: the node by which all packets come."""
         return next(node for node in running(self.site) if status(node)["receiver"] == node.name)
@@ -76,7 +92,7 @@ class Watch:
     def kill_and_check(self, victim, what):
         """Kills the node under traffic and judges every flow by who owned its SAs."""
         owned = owners(self.site)
-        entry = status(victim)["receiver"] == victim.name  # all packets come by it
+        entries = self.entries()
         begin = time.monotonic()
         victim.kill()
         wait_for(f"takeover of {victim.name}", lambda: settled(self.site, 1))
@@ -85,10 +101,12 @@ class Watch:
         end = time.monotonic() - 1.0  # what was sent later may still be on its way
         others, its = [], []
         for tunnel, flow in zip(self.site.tunnels, self.prober.flows):
-            (its if entry or victim.id in owned[tunnel.index] else others).append(flow)
+            by_it = victim.id in owned[tunnel.index] | entries[tunnel.index]
+            (its if by_it else others).append(flow)
         lost = sum(flow.lost_between(begin, end) for flow in others)
         self.checks.add(f"{what} killed: {len(others)} flows of other nodes lost {lost}",
-                        None if lost == 0 and (others or entry) else f"lost {lost}")
+                        None if lost == 0 and (others or any(entries.values())) else
+                        f"lost {lost}")
         outage = max((flow.outage(begin, end) for flow in its), default=0.0)
         self.checks.add(f"{what} killed: {len(its)} flows of its own back, longest outage "
                         f"{outage:.2f} s, buckets taken over in {taken:.2f} s",

@@ -69,10 +69,11 @@ class ClusterService final : public SequenceLeases {
   // Whether this node answers who asks for one of the shared addresses: the owner of the asker's
   // bucket does.
   [[nodiscard]] bool answers(const net::IpAddress& asker, const net::IpAddress& address) const;
-  // Forward mode: whether neighbors and switches shall find the shared addresses here; who has
-  // them, as far as this node knows.
-  [[nodiscard]] bool announces() const noexcept;
+  // Forward and spray mode: whether neighbors and switches shall find an address of ours here; who
+  // has the shared ones, and who a node's next-hop address, as far as this node knows.
+  [[nodiscard]] bool announces(const net::IpAddress& address) const;
   [[nodiscard]] base::NodeId receiver() const;
+  [[nodiscard]] base::NodeId server_of(base::NodeId node) const;
   // Called when they have to be told.
   void set_announce(std::function<void(base::TimePoint)> announce) {
     announce_ = std::move(announce);
@@ -107,9 +108,6 @@ class ClusterService final : public SequenceLeases {
   // Forward mode: who owns it receives. One at a time, whoever is alive; a node without buckets and
   // a witness never.
   static constexpr base::BucketIndex kReceivers{0};
-  // Forward mode: how long the last receiver goes on. A switch that was told of another one may
-  // have frames under way.
-  static constexpr base::Duration kFarewell = std::chrono::seconds(1);
 
   enum class Phase : std::uint8_t { Away, Settling, Ours, Closing };
   struct Bucket {
@@ -154,7 +152,12 @@ class ClusterService final : public SequenceLeases {
   void step_buckets(base::TimePoint now);
   [[nodiscard]] bool settled(Bucket& bucket);
   // cluster_ingress.cpp
+  struct Entrance {
+    bool announced = false;   // neighbors shall find it here
+    base::TimePoint until{};  // not any more, but it is served until then
+  };
   void step_ingress(base::TimePoint now);
+  [[nodiscard]] static bool step_entrance(Entrance& entrance, bool ours, base::TimePoint now);
   void name_owners();
   void end(const std::string& why);
   void report(base::TimePoint now);
@@ -191,8 +194,9 @@ class ClusterService final : public SequenceLeases {
   std::set<std::uint32_t> to_install_;  // the core had no room for their records
   base::NodeId master_{0};
   std::function<void(base::TimePoint)> announce_;
-  std::optional<base::TimePoint> announce_at_;     // next
-  std::optional<base::TimePoint> farewell_until_;  // another one receives, as planned
+  // By whose next-hop address; node 0: the shared addresses. Forward and spray mode.
+  std::map<base::NodeId, Entrance> entrances_{{base::NodeId{}, {}}};
+  base::TimePoint announce_at_{};
   unsigned ours_ = 0;
   bool left_ = false;
   unsigned reported_ = 0;  // buckets, in the log

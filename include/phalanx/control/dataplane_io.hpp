@@ -51,6 +51,8 @@ class DataplaneIo final : public SlowPathIo {
  private:
   rte_mbuf* copy_of(std::span<const std::byte> bytes) noexcept;
   bool give(rte_mbuf* packet) noexcept;
+  [[nodiscard]] bool announces_from(const dataplane::Port& port,
+                                    const net::MacAddress& source) const noexcept;
 
   dataplane::Dataplane& dataplane_;
   ControlCounters counters_;

@@ -20,6 +20,12 @@ struct HostPort {
   net::MacAddress mac;  // the one in use, never zero
   std::uint16_t mtu = 1500;
   std::vector<net::InterfaceAddress> addresses;
+  // Addresses beside these that have a MAC of their own: next-hop addresses of spray mode. IPv4.
+  struct Extra {
+    net::IpAddress address;
+    net::MacAddress mac;
+  };
+  std::vector<Extra> extras{};
 };
 
 // Which addresses are ours, and which of them to speak from. Immutable.
@@ -50,6 +56,9 @@ class HostAddresses {
   [[nodiscard]] bool is_ours(base::PortIndex port, const net::IpAddress& address) const noexcept;
   // An address of this very port: what ARP and NDP answer for.
   [[nodiscard]] bool is_on_port(base::PortIndex port, const net::IpAddress& address) const noexcept;
+  // Where neighbors find an address of this port.
+  [[nodiscard]] const net::MacAddress& mac_of(base::PortIndex port,
+                                              const net::IpAddress& address) const noexcept;
   // Whether a neighbor with this address can be on the port's link.
   [[nodiscard]] bool is_on_link(base::PortIndex port, const net::IpAddress& address) const noexcept;
   // 255.255.255.255, a subnet's broadcast or (RFC 1122 3.3.6) its network address, on any port.

@@ -30,8 +30,8 @@ namespace phalanx::control {
 // Whether this node answers who asks for one of our addresses. Where nodes share them, one does.
 using HostAnswers = std::function<bool(const net::IpAddress& asker, const net::IpAddress& address)>;
 
-// In forward mode: whether neighbors shall find the shared addresses here.
-using HostReceives = std::function<bool()>;
+// Where packets are handed on: whether neighbors shall find this address of ours here.
+using HostReceives = std::function<bool(const net::IpAddress& address)>;
 
 struct HostConfig {
   std::vector<HostPort> ports;  // by base::PortIndex
@@ -125,6 +125,9 @@ class HostStack final : private NeighborOutput {
 
   [[nodiscard]] bool can_be_next_hop(base::PortIndex port,
                                      const net::IpAddress& address) const noexcept;
+  [[nodiscard]] bool is_receiver_of(const net::IpAddress& address) const {
+    return !receives_ || receives_(address);
+  }
   void relay_answer(const PuntedPacket& packet, base::TimePoint now);
   // Each returns what became of the packet.
   [[nodiscard]] HostCounter on_neighbor_miss(const PuntedPacket& packet, base::TimePoint now);

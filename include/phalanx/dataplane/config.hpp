@@ -17,14 +17,21 @@ enum class PortRole : std::uint8_t { Public, Private, Both, Cluster };
 
 // One logical interface: a DPDK device, or one VLAN of it. Two entries may share a device when
 // their VLANs differ.
+// Spray mode: where an upstream router finds one of the nodes.
+struct NextHop {
+  base::NodeId node;
+  net::IpAddress address;  // IPv4, on the port's subnet
+};
+
 struct PortConfig {
   std::string name;
   std::string device;  // "0000:01:00.0" or a virtual device with its arguments
   PortRole role = PortRole::Public;
   std::vector<net::InterfaceAddress> addresses;
-  std::uint16_t mtu = 1500;  // IP packet size, 1280..9216
-  std::uint16_t vlan = 0;    // 0: untagged
-  net::MacAddress mac;       // all zero: the device's own. In a cluster: that of all nodes
+  std::uint16_t mtu = 1500;        // IP packet size, 1280..9216
+  std::uint16_t vlan = 0;          // 0: untagged
+  net::MacAddress mac;             // all zero: the device's own. In a cluster: that of all nodes
+  std::vector<NextHop> next_hops;  // of all nodes
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 };

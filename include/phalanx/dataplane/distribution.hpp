@@ -46,6 +46,10 @@ class DistributionTable {
   [[nodiscard]] bool hands_on() const noexcept { return hands_on_; }
   // Whether what is sent to the address that all nodes share is for us to look at.
   [[nodiscard]] bool receives() const noexcept { return receives_.load(std::memory_order_relaxed); }
+  // Spray mode: whether what is sent to a node's next-hop address is for us to look at.
+  [[nodiscard]] bool serves(base::NodeId node) const noexcept {
+    return serves_[node.value()].load(std::memory_order_relaxed);
+  }
   // Whether neighbors shall find that address here. For the control thread.
   [[nodiscard]] bool announces() const noexcept { return announces_; }
   // Nothing needs to be asked.
@@ -70,6 +74,9 @@ class DistributionTable {
     receives_.store(receives, std::memory_order_relaxed);
     announces_ = announces;
   }
+  void serve(base::NodeId node, bool serves) noexcept {
+    serves_[node.value()].store(serves, std::memory_order_relaxed);
+  }
   void take_all() noexcept {
     for (auto& owner : owners_) owner.store(self_.value(), std::memory_order_relaxed);
     all_ours_.store(true, std::memory_order_relaxed);
@@ -79,7 +86,8 @@ class DistributionTable {
   alignas(base::kCacheLine) std::array<std::atomic<std::uint8_t>, base::kNumBuckets> owners_;
   std::atomic<bool> all_ours_{true};
   std::atomic<bool> receives_{true};
-  bool announces_ = false;  // forward mode
+  std::array<std::atomic<bool>, 256> serves_{};  // by node
+  bool announces_ = false;                       // forward mode
   bool hands_on_ = false;
   base::NodeId self_;
   bool shared_ = false;

@@ -36,6 +36,7 @@ struct Port {
   std::uint16_t vlan = 0;
   std::uint8_t device = 0;  // position in the list of devices
   std::vector<net::InterfaceAddress> addresses;
+  std::vector<NextHop> next_hops;
 
   [[nodiscard]] bool is_public() const noexcept {
     return role == PortRole::Public || role == PortRole::Both;

@@ -127,8 +127,10 @@ class Worker {
   // the second; as PortView::mac.
   struct HandOnView {
     std::array<std::uint64_t, 2> ours{};
-    std::array<std::uint64_t, 2> others{};  // of node 0
+    std::array<std::uint64_t, 2> others{};       // of node 0
+    std::uint64_t next_hop = ~std::uint64_t{0};  // of node 0; spray mode: net::next_hop_mac()
   };
+  static constexpr unsigned kNodeShift = 40;  // of the last byte of a MAC address
   struct PlainRoute {
     std::uint64_t number;        // as Fib gives it
     const Adjacency* adjacency;  // nullptr: not that plain
@@ -210,7 +212,13 @@ class Worker {
       return true;
     if (!hands_on_) return false;
     const auto& ours = hand_on_[port.index].ours;
-    return destination == ours[0] || destination == ours[1];
+    return destination == ours[0] || destination == ours[1] || is_next_hop(destination, port);
+  }
+  // Of a node whose next-hop address we serve.
+  [[nodiscard]] bool is_next_hop(std::uint64_t destination, const PortView& port) const noexcept {
+    const auto node = static_cast<std::uint8_t>(destination >> kNodeShift);
+    return (destination & ~(std::uint64_t{0xff} << kNodeShift)) == hand_on_[port.index].next_hop &&
+           tables_.distribution.serves(base::NodeId(node));
   }
   [[nodiscard]] unsigned leave_to_receiver(const DeviceMap& map, rte_mbuf** packets,
                                            unsigned count) noexcept;

@@ -16,7 +16,8 @@ namespace phalanx::net {
 //   shared       02:00:5e:10:20:30     any unicast address
 //   first hop    06:00:5e:10:20:NN     of node NN, locally administered
 //   second hop   0a:00:5e:10:20:NN
-//   all nodes    03:00:5e:10:20:30     a group
+//   next hop     0e:00:5e:10:20:NN     spray mode: of node NN's next-hop address, or of who serves
+//   it all nodes    03:00:5e:10:20:30     a group
 
 enum class HandOnHop : std::uint8_t { First, Second };
 
@@ -25,6 +26,12 @@ enum class HandOnHop : std::uint8_t { First, Second };
   constexpr std::uint8_t kLocal = 0x02;
   const std::uint8_t differs = hop == HandOnHop::First ? 0x04 : 0x08;
   shared.bytes[0] = static_cast<std::uint8_t>((shared.bytes[0] | kLocal) ^ differs);
+  shared.bytes[5] = node.value();
+  return shared;
+}
+
+[[nodiscard]] constexpr MacAddress next_hop_mac(MacAddress shared, base::NodeId node) noexcept {
+  shared.bytes[0] = static_cast<std::uint8_t>((shared.bytes[0] | 0x02) ^ 0x0c);
   shared.bytes[5] = node.value();
   return shared;
 }

@@ -13,6 +13,7 @@ using net::HandOnHop;
 
 constexpr base::NodeId kSelf{1};
 constexpr base::NodeId kOther{2};
+constexpr base::NodeId kDead{3};  // we serve its next hop
 constexpr net::MacAddress kFirst = net::hand_on_mac(kMac, kSelf, HandOnHop::First);
 constexpr net::MacAddress kSecond = net::hand_on_mac(kMac, kSelf, HandOnHop::Second);
 
@@ -72,10 +73,12 @@ TEST_P(HandOn, TreatsAFrameByItsAddress) {
   auto config = make_config(device.c_str());
   config.cluster_node = kSelf;
   config.hand_on = true;
+  for (auto& port : config.ports) port.next_hops = {{kDead, *net::parse_ip("192.0.2.77")}};
   auto opened = Dataplane::open(config, clock);
   ASSERT_TRUE(opened.ok()) << opened.error();
   fill_tables(**opened);
   auto& tables = (*opened)->tables();
+  tables.distribution.serve(kDead, true);
   tables.open_until_ns.store(Tables::kAlwaysOpen);
   tables.distribution.receive(GetParam().receives, GetParam().receives);
   sent.clear();
@@ -127,6 +130,19 @@ const Case kCases[] = {
      {}},
     {"handed on twice, its own", kSecond, false, true, {}, {}},
     {"handed on twice, another's", kSecond, false, false, {}, DropReason::HandedOnTwice},
+    {"spray, another's",
+     net::next_hop_mac(kMac, kDead),
+     false,
+     false,
+     net::hand_on_mac(kMac, kOther, HandOnHop::First),
+     {}},
+    {"spray, its own", net::next_hop_mac(kMac, kDead), false, true, {}, {}},
+    {"spray, a next hop that others serve",
+     net::next_hop_mac(kMac, kOther),
+     true,
+     true,
+     {},
+     DropReason::NotOurMac},
     {"to another node",
      net::hand_on_mac(kMac, kOther, HandOnHop::First),
      true,
