@@ -59,7 +59,7 @@ void ClusterService::finish_opening(base::BucketIndex index, base::TimePoint now
   }
   moves_.arrived(index, std::move(passed));
   dataplane_.tables().distribution.assign(index, self_);
-  moves_.release(index);
+  moves_.release(index, now);
 }
 
 // The core waits for the workers before it tells the next node.
@@ -112,21 +112,42 @@ void ClusterService::open_sa(std::uint32_t sa, const cluster::Entry& entry, base
   leases_->open(sa, floor - 1, now);
 }
 
+// The next owner holds what it receives from now on. What it has received before is ours to send,
+// so workers finish with all that has come first.
 void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now) {
-  auto& bucket = at(index);
-  if (bucket.phase != Phase::Ours) return;
-  dataplane_.tables().distribution.assign(index, to);
-  bucket.phase = Phase::Closing;
-  bucket.closed_for = to;
-  bucket.since = now;
-  bucket.rounds = kRounds;
-  bucket.waited = false;
-  bucket.given_up = false;
-  bucket.token = dataplane_.quiescence().start();
-  bucket.left.reset();
-  --ours_;
-  ++changes_.moved_away;
-  moving_.insert(index);
+  if (at(index).phase != Phase::Ours) return;
+  const auto known = to_close_.find(index);
+  if (known == to_close_.end()) {
+    to_close_.emplace(index, WantedClosing{to, moves_.start_drain(now)});
+  } else {
+    known->second.to = to;
+  }
+}
+
+void ClusterService::step_closings(base::TimePoint now) {
+  for (auto each = to_close_.begin(); each != to_close_.end();) {
+    const auto& [index, wanted] = *each;
+    auto& bucket = at(index);
+    if (bucket.phase == Phase::Ours && !moves_.is_drained(wanted.drain, now)) {
+      ++each;
+      continue;
+    }
+    if (bucket.phase == Phase::Ours) {
+      dataplane_.tables().distribution.assign(index, wanted.to);
+      bucket.phase = Phase::Closing;
+      bucket.closed_for = wanted.to;
+      bucket.since = now;
+      bucket.rounds = kRounds;
+      bucket.waited = false;
+      bucket.given_up = false;
+      bucket.token = dataplane_.quiescence().start();
+      bucket.left.reset();
+      --ours_;
+      ++changes_.moved_away;
+      moving_.insert(index);
+    }
+    each = to_close_.erase(each);
+  }
 }
 
 // What waits for a lease leaves first; then workers are quiescent once more. Before it is given up
@@ -226,6 +247,7 @@ bool ClusterService::settled(Bucket& bucket) {
 }
 
 void ClusterService::step_buckets(base::TimePoint now) {
+  step_closings(now);
   for (auto at_index = moving_.begin(); at_index != moving_.end();) {
     const auto index = *at_index++;  // finishing takes it out
     auto& bucket = at(index);

@@ -33,9 +33,40 @@ void MoveKeeper::begin(base::BucketIndex bucket, Phase phase, base::TimePoint no
   }
   move.phase = phase;
   move.noted.clear();
-  moves_.set(bucket, phase);
-  move.token = dataplane_.quiescence().start();
   move.waiting = true;
+  // What a worker received before the last owner began to note may have gone through that one
+  // without a note. It is not held, but left to it.
+  if (phase == Phase::Coming) {
+    move.drain = start_drain(now);
+  } else {
+    enter(bucket, move);
+  }
+}
+
+void MoveKeeper::enter(base::BucketIndex bucket, Move& move) {
+  arrived_.erase(bucket);
+  moves_.set(bucket, move.phase);
+  move.drain.reset();
+  move.token = dataplane_.quiescence().start();
+}
+
+MoveKeeper::Drain MoveKeeper::start_drain(base::TimePoint now) const {
+  Drain drain{now, {}};
+  for (std::size_t i = 0; i < dataplane_.num_workers(); ++i) {
+    drain.emptied.push_back(dataplane_.worker(i).counters().emptied.get());
+  }
+  return drain;
+}
+
+// A worker may have been in the middle of a round when it began, hence two. One that never gets
+// done with what it receives is not waited for.
+bool MoveKeeper::is_drained(const Drain& drain, base::TimePoint now) const {
+  if (now - drain.since > hold_for_) return true;
+  for (std::size_t i = 0; i < drain.emptied.size(); ++i) {
+    const auto emptied = dataplane_.worker(i).counters().emptied.get();
+    if (emptied - drain.emptied[i] < 2) return false;
+  }
+  return true;
 }
 
 void MoveKeeper::note(base::BucketIndex bucket, base::TimePoint now) {
@@ -60,9 +91,11 @@ void MoveKeeper::arrived(base::BucketIndex bucket, std::vector<std::uint64_t> pa
   if (old) retired_.emplace_back(dataplane_.quiescence().start(), std::move(old));
 }
 
-void MoveKeeper::release(base::BucketIndex bucket) {
+void MoveKeeper::release(base::BucketIndex bucket, base::TimePoint now) {
   forget(bucket);
-  moves_.announce();
+  if (passed_[bucket] == nullptr) return moves_.announce();
+  arrived_[bucket] = start_drain(now);
+  moves_.set(bucket, Phase::Arrived);
 }
 
 std::vector<std::uint64_t> MoveKeeper::left(base::BucketIndex bucket) {
@@ -73,7 +106,8 @@ std::vector<std::uint64_t> MoveKeeper::left(base::BucketIndex bucket) {
 }
 
 void MoveKeeper::forget(base::BucketIndex bucket) {
-  if (moving_.erase(bucket) != 0) moves_.set(bucket, Phase::None);
+  const bool known = moving_.erase(bucket) + arrived_.erase(bucket) != 0;
+  if (known) moves_.set(bucket, Phase::None);
 }
 
 void MoveKeeper::collect() {
@@ -94,10 +128,17 @@ void MoveKeeper::step(base::TimePoint now) {
     const auto limit = move.phase == Phase::Noting ? hold_for_ * kNoteFactor : hold_for_;
     if (now - move.asked > limit) {
       forget(bucket);
+    } else if (move.drain) {
+      if (is_drained(*move.drain, now)) enter(bucket, move);
     } else if (move.waiting && dataplane_.quiescence().passed(move.token)) {
       move.waiting = false;
       ready_(bucket);
     }
+  }
+  for (auto at = arrived_.begin(); at != arrived_.end();) {
+    const auto bucket = at->first;
+    const auto& drain = (at++)->second;
+    if (is_drained(drain, now)) forget(bucket);
   }
   std::erase_if(retired_,
                 [this](const auto& each) { return dataplane_.quiescence().passed(each.first); });

@@ -133,6 +133,10 @@ bool Worker::is_for_others(const ClearPacket& clear, const FlowVerdict& verdict,
   const auto decides = by_sa ? verdict.sa->bucket() : bucket;
   if (moving_ || !coming_.empty()) [[unlikely]] {
     if (hold_clear(clear, decides, foreign)) return true;
+    if (!foreign && has_passed(clear, decides)) {
+      drop(clear.packet, DropReason::NotOurBucket);
+      return true;
+    }
     if (!foreign) note_passed(clear, decides);
   }
   if (!foreign) return false;

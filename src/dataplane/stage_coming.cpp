@@ -64,6 +64,14 @@ void Worker::note_passed(const ClearPacket& clear, base::BucketIndex bucket) noe
   if (setup_.passed->push(&note, 1) == 0) counters_.notes_lost.add(1);
 }
 
+// Whether the last owner of the bucket has sent the packet. What was held has been asked already.
+bool Worker::has_passed(const ClearPacket& clear, base::BucketIndex bucket) noexcept {
+  if (tables_.moves.phase(bucket) != NodeMoves::Phase::Arrived) return false;
+  if (!is_off_the_wire(clear) || releasing_coming_) return false;
+  auto* passed = tables_.moves.passed(bucket);
+  return passed != nullptr && passed->strike(digest_of(clear));
+}
+
 // Whether the packet may go on now. Else it is gone.
 bool Worker::still_wanted(const ComingQueue::Entry& entry) noexcept {
   const auto until = tables_.open_until_ns.load(std::memory_order_relaxed);

@@ -22,11 +22,13 @@ std::span<const std::byte> bytes_of(const std::uint8_t* from, std::size_t length
 
 unsigned Worker::poll_rx() noexcept {
   unsigned total = 0;
+  bool emptied = true;
   for (const auto& queue : setup_.rx_queues) {
     std::array<rte_mbuf*, kBurst> packets;
     const auto count = rte_eth_rx_burst(queue.device_port, queue.queue, packets.data(), kBurst);
     if (count == 0) continue;
     total += count;
+    emptied = emptied && count < kBurst;
     if (order_in_.outstanding() + order_out_.outstanding() != 0) {
       // Packets that were given out leave while the first lines of these come from memory.
       for (unsigned i = 0; i < count; ++i) {
@@ -42,6 +44,8 @@ unsigned Worker::poll_rx() noexcept {
     classify_burst(map, {packets.data(), ours});
     run_lists();
   }
+  if (emptied) [[likely]]
+    counters_.emptied.add(1);
   return total;
 }
 

@@ -142,6 +142,7 @@ class ClusterService final : public SequenceLeases {
   void begin_opening(base::BucketIndex index, base::TimePoint now);
   void finish_opening(base::BucketIndex index, base::TimePoint now);
   void begin_closing(base::BucketIndex index, base::NodeId to, base::TimePoint now);
+  void step_closings(base::TimePoint now);
   [[nodiscard]] bool may_finish_closing(base::BucketIndex index, base::TimePoint now);
   void move_ready(base::BucketIndex index);
   void finish_closing(base::BucketIndex index, base::TimePoint now);
@@ -190,6 +191,11 @@ class ClusterService final : public SequenceLeases {
   std::vector<LeaseSpec> specs_;
   std::unordered_map<base::Uid, std::uint32_t> by_uid_;  // static SAs
   std::array<Bucket, base::kNumBuckets> buckets_;
+  struct WantedClosing {
+    base::NodeId to;
+    MoveKeeper::Drain drain;
+  };
+  std::map<base::BucketIndex, WantedClosing> to_close_;
   std::set<base::BucketIndex> moving_;  // settling or closing
   std::set<std::uint32_t> to_install_;  // the core had no room for their records
   base::NodeId master_{0};

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,23 +33,33 @@ class MoveKeeper {
   // The bucket is about to be ours: `passed` is what its last owner noted.
   void arrived(base::BucketIndex bucket, std::vector<std::uint64_t> passed);
   // It was assigned: what was held may go.
-  void release(base::BucketIndex bucket);
+  void release(base::BucketIndex bucket, base::TimePoint now);
   // No worker has the bucket any more: what was noted of it.
   [[nodiscard]] std::vector<std::uint64_t> left(base::BucketIndex bucket);
   // It will not come or go.
   void forget(base::BucketIndex bucket);
   void step(base::TimePoint now);
 
+  // That each worker has dealt with all it had received at some time.
+  struct Drain {
+    base::TimePoint since{};
+    std::vector<std::uint64_t> emptied;  // how often its queues had been, by worker
+  };
+  [[nodiscard]] Drain start_drain(base::TimePoint now) const;
+  [[nodiscard]] bool is_drained(const Drain& drain, base::TimePoint now) const;
+
  private:
   using Phase = dataplane::NodeMoves::Phase;
   struct Move {
     Phase phase = Phase::None;
-    base::TimePoint asked{};  // last
-    std::uint64_t token = 0;  // quiescence that is waited for
+    base::TimePoint asked{};     // last
+    std::optional<Drain> drain;  // waited for before packets are held
+    std::uint64_t token = 0;     // quiescence that is waited for
     bool waiting = false;
     std::vector<std::uint64_t> noted;
   };
   void begin(base::BucketIndex bucket, Phase phase, base::TimePoint now);
+  void enter(base::BucketIndex bucket, Move& move);
   void collect();
 
   dataplane::Dataplane& dataplane_;
@@ -56,6 +67,7 @@ class MoveKeeper {
   base::Duration hold_for_;
   Ready ready_;
   std::map<base::BucketIndex, Move> moving_;
+  std::map<base::BucketIndex, Drain> arrived_;  // assigned to us
   std::map<base::BucketIndex, std::unique_ptr<dataplane::PassedPackets>> passed_;
   // Replaced; freed when no worker looks at them any more.
   std::vector<std::pair<std::uint64_t, std::unique_ptr<dataplane::PassedPackets>>> retired_;

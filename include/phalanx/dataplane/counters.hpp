@@ -49,6 +49,7 @@ struct alignas(base::kCacheLine) WorkerCounters {
   Counter lane_late;        // packets that left after their turn, because their worker was stuck
   Counter moves;            // versions of the bucket table adopted
   Counter polls;            // iterations of the loop
+  Counter emptied;          // those that left nothing in the receive queues
   Counter busy_polls;       // those that found packets
   Counter busy_cycles;      // TSC cycles in these
   Counter sleeps;

@@ -47,11 +47,12 @@ struct PassedNote {
 //
 //   Noting   ours, and about to leave: clear packets are noted as they go
 //   Coming   another node's, and about to come: its packets are held
+//   Arrived  ours now: what was received before that may have gone through the last owner
 //
 // writer: control thread; readers: workers.
 class NodeMoves {
  public:
-  enum class Phase : std::uint8_t { None, Noting, Coming };
+  enum class Phase : std::uint8_t { None, Noting, Coming, Arrived };
 
   // ---- readers
   // Once a burst: nothing of all this is going on.

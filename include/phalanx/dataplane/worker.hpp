@@ -236,6 +236,7 @@ class Worker {
                                 bool foreign) noexcept;
   [[nodiscard]] std::uint64_t digest_of(const ClearPacket& clear) const noexcept;
   void note_passed(const ClearPacket& clear, base::BucketIndex bucket) noexcept;
+  [[nodiscard]] bool has_passed(const ClearPacket& clear, base::BucketIndex bucket) noexcept;
   [[nodiscard]] bool still_wanted(const ComingQueue::Entry& entry) noexcept;
   void release_coming() noexcept;
   void capture_marked(std::span<rte_mbuf* const> packets, std::uint8_t port,
