@@ -224,8 +224,42 @@ TEST(ComingBuckets, TheirPacketsAreDroppedWhenTheyDoNotCome) {
   EXPECT_EQ(drops((*opened)->worker(0).counters(), DropReason::HoldTimeout), held);
 }
 
-// Every second packet was sent by the last owner, which noted it; each of them came twice and was
-// sent once.
+// Clear packets in buckets that come. Every second one was sent by the last owner, which noted it;
+// each of them came twice and was sent once.
+struct Passed {
+  explicit Passed(Tables& tables) {
+    const net::BucketHash hash(kKey);
+    std::map<base::BucketIndex, std::vector<std::uint64_t>> noted;
+    for (std::uint16_t host = 0; frames.size() < 1'000; ++host) {
+      auto frame = ethernet(net::kEtherTypeIpv4, false);
+      append_ipv4(frame, net::kProtoUdp, 0, host, std::array<std::uint8_t, 32>{1, 2, 3, 4});
+      const auto bucket = *bucket_of(hash, frame);
+      if (bucket.value() % 2 == 0) continue;
+      if (host % 4 < 2) {
+        noted[bucket].push_back(
+            tables.digest.of(std::span(frame).subspan(sizeof(net::EthernetHeader))));
+        ++sent;
+      }
+      frames.push_back(frame);
+      frames.push_back(frame);
+    }
+    EXPECT_GT(sent, 100U);
+    for_others_buckets(
+        [&](auto bucket) { digests.push_back(std::make_unique<PassedPackets>(noted[bucket])); });
+  }
+  // The buckets are ours now.
+  void arrive(Tables& tables, NodeMoves::Phase phase) {
+    std::size_t next = 0;
+    for_others_buckets(
+        [&](auto bucket) { tables.moves.set_passed(bucket, digests[next++].get()); });
+    tables.distribution.take_all();
+    for_others_buckets([&](auto bucket) { tables.moves.set(bucket, phase); });
+  }
+  std::vector<Frame> frames;
+  std::uint64_t sent = 0;
+  std::vector<std::unique_ptr<PassedPackets>> digests;
+};
+
 TEST(ComingBuckets, WhatTheLastOwnerSentIsNotSentAgain) {
   need_eal();
   ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming3", ""), 0);
@@ -238,38 +272,31 @@ TEST(ComingBuckets, WhatTheLastOwnerSentIsNotSentAgain) {
   fill_tables(**opened);
   auto& tables = (*opened)->tables();
   tables.open_until_ns.store(Tables::kAlwaysOpen);
-  const net::BucketHash hash(kKey);
-  std::vector<Frame> frames;
-  std::map<base::BucketIndex, std::vector<std::uint64_t>> noted;
-  std::uint64_t sent = 0;
-  for (std::uint16_t host = 0; frames.size() < 1'000; ++host) {
-    auto frame = ethernet(net::kEtherTypeIpv4, false);
-    append_ipv4(frame, net::kProtoUdp, 0, host, std::array<std::uint8_t, 32>{1, 2, 3, 4});
-    const auto bucket = bucket_of(hash, frame);
-    ASSERT_TRUE(bucket);
-    if (bucket->value() % 2 == 0) continue;
-    if (host % 4 < 2) {
-      noted[*bucket].push_back(
-          tables.digest.of(std::span(frame).subspan(sizeof(net::EthernetHeader))));
-      ++sent;
-    }
-    frames.push_back(frame);
-    frames.push_back(frame);
-  }
-  std::vector<std::unique_ptr<PassedPackets>> passed;
+  Passed passed(tables);
   for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::Coming); });
-  run(**opened, frames, [&] {
-    for_others_buckets([&](auto bucket) {
-      passed.push_back(std::make_unique<PassedPackets>(noted[bucket]));
-      tables.moves.set_passed(bucket, passed.back().get());
-    });
-    tables.distribution.take_all();
-    for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::None); });
-  });
+  run(**opened, passed.frames, [&] { passed.arrive(tables, NodeMoves::Phase::None); });
   const auto& counters = (*opened)->worker(0).counters();
-  EXPECT_GT(sent, 100U);
-  EXPECT_EQ(drops(counters, DropReason::NotOurBucket), sent);
-  EXPECT_EQ(counters.coming_released.get(), frames.size() - sent);
+  EXPECT_EQ(drops(counters, DropReason::NotOurBucket), passed.sent);
+  EXPECT_EQ(counters.coming_released.get(), passed.frames.size() - passed.sent);
+}
+
+TEST(ComingBuckets, WhatTheLastOwnerSentIsNotSentAgainByAWorkerThatReadsItLate) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming5", ""), 0);
+  const base::SteadyClock clock;
+  auto config = make_config("net_null_coming5");
+  config.cluster_node = base::NodeId(1);
+  auto opened = Dataplane::open(config, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  auto& tables = (*opened)->tables();
+  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  Passed passed(tables);
+  passed.arrive(tables, NodeMoves::Phase::Arrived);
+  run(**opened, passed.frames);
+  const auto& counters = (*opened)->worker(0).counters();
+  EXPECT_EQ(drops(counters, DropReason::NotOurBucket), passed.sent);
+  EXPECT_EQ(drops(counters, DropReason::PolicyNone), passed.frames.size() - passed.sent);
 }
 
 TEST(ComingBuckets, WhatLeavesIsNoted) {
