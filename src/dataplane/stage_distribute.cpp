@@ -233,7 +233,7 @@ inline std::uint64_t Worker::hash_flow(const PortView& port,
 std::uint32_t Worker::foreign_flows(std::uint32_t flows, const Candidates& found) const noexcept {
   std::uint32_t foreign = 0;
   for (; flows != 0; flows &= flows - 1) {
-    const auto position = std::countr_zero(flows);
+    const auto position = static_cast<unsigned>(std::countr_zero(flows));
     const auto bucket = foreign_.find(found.flow_hashes[position]);
     const base::BucketIndex index(static_cast<std::uint8_t>(bucket));
     const auto bit = static_cast<std::uint32_t>(bucket < ForeignFlows::kUnknown) &
