@@ -70,6 +70,10 @@ base::Result<std::unique_ptr<Gateway>, std::string> Gateway::start(
   parts.loop_ = std::make_unique<control::ControlLoop>(*parts.dataplane_, leases, parts.clock_,
                                                        unpredictable(), std::move(sa_names));
   if (parts.cluster_) {
+    parts.loop_->set_cluster_frames(
+        [cluster = parts.cluster_.get()](base::PortIndex port, std::span<const std::byte> frame) {
+          cluster->take_frame(port, frame);
+        });
     parts.loop_->set_answers(
         [cluster = parts.cluster_.get()](const auto& asker, const auto& address) {
           return cluster->answers(asker, address);

@@ -321,6 +321,9 @@ void Node::move_ready(base::BucketIndex bucket, base::TimePoint now, Outputs& ou
   p.leave();
 }
 
+void Node::speak() {
+  parts_->core.heartbeat_due = true;
+}
 void Node::set_weight(std::uint32_t weight) {
   parts_->core.config.weight = weight;
 }

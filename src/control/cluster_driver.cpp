@@ -94,6 +94,7 @@ unsigned ClusterDriver::poll(base::TimePoint now) {
     initiate(now);
     watch_members(now);
     step_roster(now);
+    if (port_.take_change(now)) node_.speak();
     node_.tick(now, outputs_);
     execute(now);
   }
@@ -137,7 +138,7 @@ void ClusterDriver::take(const ReceivedDatagram& datagram, base::TimePoint now) 
     return;
   }
   auto received = member.channel.receive(datagram.bytes, fresh_key());
-  if (!received) return refuse(received.error());
+  if (!received) return refuse(received.error(), datagram.spare);
   if (!received->reply.empty()) port_.send(from, received->reply);
   if (received->message.empty()) {
     ++member.counters.handshakes;
@@ -163,13 +164,13 @@ void ClusterDriver::take(const ReceivedDatagram& datagram, base::TimePoint now) 
   node_.receive(*message, now, outputs_);
 }
 
-void ClusterDriver::refuse(cluster::ChannelError error) {
+void ClusterDriver::refuse(cluster::ChannelError error, bool spare) {
   switch (error) {
     case cluster::ChannelError::Malformed: ++stats_.malformed; return;
     case cluster::ChannelError::NotForUs: ++stats_.stranger; return;
     case cluster::ChannelError::NoSession: ++stats_.no_session; return;
     case cluster::ChannelError::Forged: ++stats_.forged; return;
-    case cluster::ChannelError::Replayed: ++stats_.replayed; return;
+    case cluster::ChannelError::Replayed: ++(spare ? stats_.copies : stats_.replayed); return;
     case cluster::ChannelError::UsedUp: return;
   }
 }
@@ -188,6 +189,7 @@ void ClusterDriver::initiate(base::TimePoint now) {
 void ClusterDriver::watch_members(base::TimePoint now) {
   for (auto& [id, member] : members_) {
     const bool alive = member.heard != base::TimePoint{} && now - member.heard <= suspect_after();
+    if (alive && member.alive) watch_way(id, member, now);
     if (alive == member.alive) continue;
     if (!alive && now < late_until_) continue;  // we were away ourselves
     member.alive = alive;
@@ -198,9 +200,22 @@ void ClusterDriver::watch_members(base::TimePoint now) {
     } else {
       port_.forget(id);
       events_.warn("member is lost: " + std::to_string(kSuspectHeartbeats) +
-                   " heartbeats missed on cluster " + name_of(id) +
+                   " heartbeats missed on " + port_.ways_to(id) + " " + name_of(id) +
                    " silent_ms=" + milliseconds(now - member.heard));
     }
+  }
+}
+
+void ClusterDriver::watch_way(base::NodeId id, Member& member, base::TimePoint now) {
+  auto way = port_.way_of(id, now);
+  // Between two words: what it was heard by counts.
+  if (way == member.way || way == DatagramPort::kNoWay) return;
+  member.way = std::move(way);
+  if (member.way == DatagramPort::kUsualWay) {
+    events_.info("member is heard on cluster again " + name_of(id));
+  } else {
+    events_.warn("member is not heard on cluster any more, but on " + member.way + " " +
+                 name_of(id));
   }
 }
 
@@ -263,6 +278,7 @@ std::vector<MemberStatus> ClusterDriver::members(base::TimePoint now) const {
     status.counters = member.counters;
     status.session = member.channel.ready();
     status.alive = member.alive;
+    status.way = port_.way_of(id, now);
     status.silence = member.heard == base::TimePoint{} ? base::Duration::max() : now - member.heard;
     out.push_back(status);
   }

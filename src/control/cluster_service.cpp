@@ -43,7 +43,7 @@ ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& dis
       state_(*setup.state),
       file_(setup.dir, *setup.state),
       roster_file_(setup.dir, *setup.state),
-      port_(std::make_unique<ClusterPort>(*setup.dataplane->cluster_link(), config_, self_)),
+      port_(std::make_unique<ClusterPort>(dataplane_, config_, self_)),
       driver_(std::make_unique<ClusterDriver>(config_,
                                               core_config(config_, state_, cluster::Duty::Serve),
                                               disk, roster, *port_, crypto_, hooks(), now)),

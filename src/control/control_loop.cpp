@@ -110,6 +110,11 @@ void ControlLoop::handle_punted(rte_mbuf* packet, base::TimePoint now) {
     return;
   }
   punted.frame = {rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len};
+  if (meta.punt == dataplane::PuntReason::Cluster) {
+    if (cluster_frames_) cluster_frames_(punted.port, punted.frame);
+    rte_pktmbuf_free(packet);
+    return;
+  }
   punted.arrival = meta.from_tunnel ? Arrival::Tunnel : Arrival::Clear;
   host_->on_punt(punted, now);
   rte_pktmbuf_free(packet);

@@ -63,7 +63,8 @@ IcmpErrorKind error_kind(dataplane::PuntReason reason) noexcept {
     case dataplane::PuntReason::NoRoute:
     case dataplane::PuntReason::Arp:
     case dataplane::PuntReason::Local:
-    case dataplane::PuntReason::NeighborMiss: break;
+    case dataplane::PuntReason::NeighborMiss:
+    case dataplane::PuntReason::Cluster: break;
   }
   return IcmpErrorKind::NoRoute;
 }
@@ -181,7 +182,8 @@ void HostStack::on_punt(const PuntedPacket& packet, base::TimePoint now) {
     case dataplane::PuntReason::NoRoute:
     case dataplane::PuntReason::AdminProhibited:
       return counters_.add(on_not_forwarded(packet, now));
-    case dataplane::PuntReason::NeighborMiss: break;
+    case dataplane::PuntReason::NeighborMiss:
+    case dataplane::PuntReason::Cluster: break;
   }
   counters_.add(HostCounter::BadPunt);
 }

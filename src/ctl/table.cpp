@@ -27,7 +27,7 @@ constexpr std::array<ListStyle, 17> kStyles = {{
     {"control", "counters of the control thread", "", true},
     {"cluster", "this node in its cluster", ""},
     {"nodes", "members of the cluster",
-     "name node address role state weight drained buckets silent_ms"},
+     "name node address role state heard_on weight drained buckets silent_ms"},
     {"events", "what happened in the cluster", ""},
     {"owners", "who owns which bucket", ""},
     {"leases", "number leases in the cluster", ""},

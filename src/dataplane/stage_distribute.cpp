@@ -34,6 +34,15 @@ Head read_head(const std::uint8_t* frame) noexcept {
   return head;
 }
 
+// EtherType of a frame, behind a VLAN tag if there is one; 0: too short.
+std::uint16_t type_of(const rte_mbuf* packet) noexcept {
+  if (packet->data_len < kL3 + sizeof(net::VlanTag)) return 0;
+  const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+  const auto type = base::wire_at<net::EthernetHeader>(frame)->ether_type.host();
+  if (type != net::kEtherTypeVlan) return type;
+  return base::wire_at<net::VlanTag>(frame + kL3)->ether_type.host();
+}
+
 // Neighbor discovery is each node's own, by unicast too (RFC 4861 7.3). A hop limit of 255 proves
 // that it is a neighbor's (7.1).
 bool is_neighbor_discovery(const net::IpView& view) noexcept {
@@ -84,7 +93,8 @@ unsigned Worker::distribute(const DeviceMap& map, rte_mbuf** packets, unsigned c
 }
 
 // Without contact to a quorum nothing is forwarded: others may own what we owned. ARP goes on, so
-// that neighbors are known when the ports open; who answers it is decided elsewhere.
+// that neighbors are known when the ports open; who answers it is decided elsewhere. So does what
+// the nodes tell each other: it may be the only way to a quorum.
 unsigned Worker::fence(const DeviceMap& map, rte_mbuf** packets, unsigned count) noexcept {
   const auto until = tables_.open_until_ns.load(std::memory_order_relaxed);
   if (until == Tables::kAlwaysOpen) [[likely]]
@@ -92,11 +102,9 @@ unsigned Worker::fence(const DeviceMap& map, rte_mbuf** packets, unsigned count)
   if (setup_.clock->now().time_since_epoch().count() <= until) return count;
   std::uint32_t closed = 0;
   for (unsigned i = 0; i < count; ++i) {
-    const auto* frame = rte_pktmbuf_mtod(packets[i], const std::uint8_t*);
-    const bool arp =
-        packets[i]->data_len >= kL3 &&
-        base::wire_at<net::EthernetHeader>(frame)->ether_type.host() == net::kEtherTypeArp;
-    closed |= static_cast<std::uint32_t>(!arp) << i;
+    const auto type = type_of(packets[i]);
+    const bool open = type == net::kEtherTypeArp || type == kEtherTypeCluster;
+    closed |= static_cast<std::uint32_t>(!open) << i;
   }
   return closed == 0 ? count : drop_marked(map, packets, count, closed, DropReason::Fenced);
 }

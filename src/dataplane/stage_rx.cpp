@@ -166,6 +166,15 @@ void Worker::classify(const DeviceMap& map, rte_mbuf* packet, RxTally& tally) no
   if (capturing_ && capture_filter_.kind == CaptureKind::Port && capture_filter_.port == port) {
     capture_frame(packet);
   }
+  if (ether_type == kEtherTypeCluster) [[unlikely]] {
+    // To this node's own address, which it shares with nobody.
+    if (tables_.open_until_ns.load(std::memory_order_relaxed) == Tables::kAlwaysOpen) {
+      drop(packet, DropReason::UnknownEtherType);
+    } else {
+      punt(packet, PuntReason::Cluster, port, l3_offset, false);
+    }
+    return;
+  }
   if (!is_to_us(destination_mac(frame), port_views_[port])) [[unlikely]] {
     if (!ethernet->destination.is_multicast()) [[unlikely]] {
       drop(packet, DropReason::NotOurMac);

@@ -94,6 +94,11 @@ std::vector<Row> status_rows(const ClusterService& service) {
   add("rx_foreign", port.foreign.get());
   add("no_buffer", port.no_buffer.get());
   add("queue_full", port.queue_full.get());
+  add("data_rx_frames", port.data_rx.get());
+  add("data_tx_frames", port.data_tx.get());
+  add("data_foreign", port.data_foreign.get());
+  add("data_overflow", port.data_overflow.get());
+  add("copies", stats.copies);
   add("refused_forged", stats.forged);
   add("refused_replayed", stats.replayed);
   add("refused_malformed", stats.malformed);
@@ -144,6 +149,7 @@ std::vector<Row> node_rows(const ClusterService& service) {
          {"address", net::to_string(member.address)},
          {"role", member_role(service, member)},
          {"state", member_state(service, member.id, known ? &*status : nullptr)},
+         {"heard_on", known ? seen.way : std::string()},
          {"weight", std::uint64_t{share.weight}},
          {"drained", std::string(share.duty == cluster::Duty::Drained ? "yes" : "no")},
          {"buckets", std::uint64_t{buckets_of(service, member.id)}},

@@ -10,7 +10,10 @@ fault, and every number and IV that left is looked at.
     attack   garbage, frames of the cluster repeated, changed and of another version, and a flood,
              from another port of the switch: nothing is accepted, nobody is taken for dead
     stop     SIGSTOP for two seconds: the others take over, and what wakes up forwards nothing stale
-    cut      the cluster cable of a node, then of the master: it forwards nothing, and comes back
+    cut      the cluster cable of a node, then of the master: they talk by the data ports, nobody is
+             lost, and no packet is
+    cut-off  the same, and the switches keep back what the nodes say by data ports: it forwards
+             nothing, and comes back
 """
 
 import pathlib
@@ -120,12 +123,37 @@ def attack(watch):
             link.send(frame)
         sent += len(flood)
     link.close()
+    data = attack_data_port(site, frames)
     time.sleep(1.0)
     after = {node.name: status(node) for node in running(site)}
+    taken = sum(after[name]["data_rx_frames"] - before[name]["data_rx_frames"] for name in before)
+    checks.add(f"{data} hostile frames on the private port: {taken} reached the nodes, counted",
+               None if taken >= data // 2 else before)
     lost = watch.lost(begin, time.monotonic() - 0.5)
     checks.add(f"{sent} hostile frames on the cluster port: {lost} probes lost",
                None if lost == 0 and len(frames) > 50 else f"{lost} lost, {len(frames)} frames")
     judge_attack(before, after, checks)
+
+
+def attack_data_port(site, frames):
+    """Datagrams of the cluster as they would come by a data port: old ones, from everybody to all,
+    with an address and a flag that must not be believed, and headers that promise too much."""
+    intruder = site.lab.namespace("intruder2")
+    site.plug(intruder, "eth0", "priv", "priv-intruder")
+    link = probes.in_namespace(intruder.name, lambda: socket.socket(
+        socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+    link.bind(("eth0", 3))
+    ethernet = b"\xff" * 6 + pcap.mac_bytes(INTRUDER_MAC) + b"\x88\xb5"
+    sent = 0
+    for i, frame in enumerate(frames):
+        datagram = frame[14 + 20 + 8:][:1400]
+        length = len(datagram) + (i % 4 == 3)
+        header = bytes([1, 1, i % 3 + 1, (i + 1) % 3 + 1]) + length.to_bytes(2, "big") + b"\0\0"
+        link.send(ethernet + header + datagram)
+        sent += 1
+        time.sleep(0.0005)
+    link.close()
+    return sent
 
 
 def judge_attack(before, after, checks):
@@ -183,19 +211,61 @@ def fenced(node):
     return next(row["packets"] for row in rows if row["reason"] == "fenced")
 
 
+def pull(node):
+    node.namespace.ip("link", "set", "sync0", "down")
+
+
+def plug_in(node):
+    node.namespace.ip("link", "set", "sync0", "up")
+
+
+def heard_on(node):
+    """By which port the node hears each other one."""
+    return {row["name"]: row["heard_on"] for row in counters.rows_of(node.daemon, "nodes")
+            if row["state"] != "this node"}
+
+
 def cut(watch):
+    site, checks = watch.site, watch.checks
     for node, what in ((watch.slave(), "the cluster cable of a node cut"),
                        (watch.master(), "that of the master cut")):
-        before = fenced(node)
-        away_and_back(watch, node, what,
-                      lambda each: each.namespace.ip("link", "set", "sync0", "down"),
-                      lambda each: each.namespace.ip("link", "set", "sync0", "up"))
-        dropped = fenced(node) - before
-        watch.checks.add(f"{what}: {dropped} packets met a closed fence",
-                       None if dropped > 0 else "none")
+        kept = {each.name: (status(each)["master"], status(each)["boot"],
+                            status(each)["buckets_shut"]) for each in running(site)}
+        begin = time.monotonic()
+        pull(node)
+        wait_for("private port", lambda: set(heard_on(node).values()) == {"private"}, 5.0)
+        time.sleep(AWAY_SECONDS)
+        after = {each.name: (status(each)["master"], status(each)["boot"],
+                             status(each)["buckets_shut"]) for each in running(site)}
+        checks.add(f"{what}: the nodes talk by the private port, nobody is lost",
+                   None if after == kept else f"{kept}, then {after}")
+        plug_in(node)
+        wait_for("cluster port", lambda: set(heard_on(node).values()) == {"cluster"}, 15.0)
+        time.sleep(1.0)
+        lost = watch.lost(begin, time.monotonic() - 0.5)
+        checks.add(f"{what}, and mended: {lost} probes lost", None if lost == 0 else f"lost {lost}")
 
 
-FAULTS = {"attack": attack, "stop": stop, "cut": cut}
+def separate_nodes(site, separate):
+    """On the data ports they reach the host and the peer, but not each other."""
+    for node in site.nodes.values():
+        for bridge in ("priv", "pub"):
+            site.switch.ip("link", "set", f"{bridge}-n{node.id}", "type", "bridge_slave",
+                           "isolated", "on" if separate else "off")
+
+
+def cut_off(watch):
+    site, checks = watch.site, watch.checks
+    separate_nodes(site, True)
+    node, what = watch.slave(), "the cluster cable of a node cut, and no word by data ports"
+    before = fenced(node)
+    away_and_back(watch, node, what, pull, plug_in)
+    dropped = fenced(node) - before
+    checks.add(f"{what}: {dropped} packets met a closed fence", None if dropped > 0 else "none")
+    separate_nodes(site, False)
+
+
+FAULTS = {"attack": attack, "stop": stop, "cut": cut, "cut-off": cut_off}
 
 
 def scenario_of(faults, rounds):

@@ -124,7 +124,7 @@ def check_events(watch):
     told = [row["what"] for row in counters.rows_of(watch.site.nodes[4].daemon, "events")]
     wanted = ("told that a member leaves node=2 name=n2",
               "the master is node=4 name=n4: node 2 has left",
-              "member is lost: 3 heartbeats missed on cluster node=2 name=n2")
+              "member is lost: 3 heartbeats missed on cluster, private, public node=2")
     missing = [text for text in wanted if not any(line.startswith(text) for line in told)]
     watch.checks.add("events tell what happened and why", "\n".join(missing + told)
                      if missing else None)

@@ -73,6 +73,8 @@ class Node {
   Status close_bucket(base::BucketIndex bucket, std::span<const Closing> closings,
                       base::TimePoint now, Outputs& out);
 
+  // With the next tick everybody hears from this node, as if it were time for a heartbeat.
+  void speak();
   // Share of buckets this node should get; 0: none, as if drained.
   void set_weight(std::uint32_t weight);
   // Gives all buckets to the others and takes none, unless nobody else can serve them.

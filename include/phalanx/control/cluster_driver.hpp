@@ -34,6 +34,7 @@ struct MemberStatus {
   MemberCounters counters;
   bool session = false;
   bool alive = false;        // heard within the time after which it is suspected
+  std::string way;           // by which it is heard
   base::Duration silence{};  // since its newest authentic message
 };
 
@@ -44,6 +45,7 @@ struct DriverStats {
   std::uint64_t no_session = 0;
   std::uint64_t forged = 0;
   std::uint64_t replayed = 0;
+  std::uint64_t copies = 0;              // by a spare way, of what had come already
   std::uint64_t bad_message = 0;         // authentic, but of another version or wrong
   std::uint64_t handshakes_refused = 0;  // too many at once
   // The loop that has to be on time.
@@ -123,13 +125,15 @@ class ClusterDriver {
     base::TimePoint heard{};
     base::TimePoint next_init{};
     bool alive = false;
+    std::string way = "cluster";     // by which it is heard
     TokenBucket handshakes{50, 10};  // X25519 costs some 100 us
   };
 
   void begin_channel(base::NodeId id);
   void watch_loop(base::TimePoint now);
   void take(const ReceivedDatagram& datagram, base::TimePoint now);
-  void refuse(cluster::ChannelError error);
+  void refuse(cluster::ChannelError error, bool spare);
+  void watch_way(base::NodeId id, Member& member, base::TimePoint now);
   void initiate(base::TimePoint now);
   void watch_members(base::TimePoint now);
   void execute(base::TimePoint now);

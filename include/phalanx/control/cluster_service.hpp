@@ -83,6 +83,10 @@ class ClusterService final : public SequenceLeases {
 
   // What operators say (ClusterDriver). Weights and drains are carried out by planned moves.
   [[nodiscard]] ClusterDriver& operations() noexcept { return *driver_; }
+  // What a worker found on a data port (ClusterPort).
+  void take_frame(base::PortIndex port, std::span<const std::byte> frame) {
+    port_->take_frame(port, frame);
+  }
   // Before the end of the daemon: the buckets go to the others as planned moves.
   void hand_over();
   // Out of the cluster, as it was told to.

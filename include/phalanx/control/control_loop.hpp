@@ -44,6 +44,9 @@ class ControlLoop {
   // In a cluster in forward mode: whether this node is the receiver.
   void set_receives(HostReceives receives) { host_->set_receives(std::move(receives)); }
   void announce_all(base::TimePoint now) { host_->announce_all(now); }
+  // Who takes what the nodes of a cluster send each other by data ports.
+  using ClusterFrames = std::function<void(base::PortIndex, std::span<const std::byte>)>;
+  void set_cluster_frames(ClusterFrames take) { cluster_frames_ = std::move(take); }
   // After the workers started.
   void announce_links();
 
@@ -89,6 +92,7 @@ class ControlLoop {
   std::unique_ptr<HostStack> host_;
   std::unique_ptr<CaptureSession> capture_;
   std::unique_ptr<LoadWatch> load_;
+  ClusterFrames cluster_frames_;
   std::uint64_t seen_limits_ = 0;  // that the lease service has published
   std::vector<bool> link_up_;
   base::TimePoint next_link_check_{};

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "phalanx/base/clock.hpp"
@@ -17,6 +18,7 @@ namespace phalanx::control {
 struct ReceivedDatagram {
   std::vector<std::byte> bytes;
   std::uint64_t path = 0;  // where it came from, for confirm(); 0: nothing to remember
+  bool spare = false;      // by another way than the usual one: perhaps a copy
 };
 
 // How the cluster's datagrams travel: a DPDK device in phalanxd, a socket in a witness. They may be
@@ -33,6 +35,15 @@ class DatagramPort {
   virtual void confirm(base::NodeId from, std::uint64_t path) = 0;
   // Nothing has come from the member for long: it may be elsewhere now.
   virtual void forget(base::NodeId member) = 0;
+  // True once when another way to a member has come into use: it should hear something at once.
+  [[nodiscard]] virtual bool take_change(base::TimePoint) { return false; }
+  // By which way the member is heard, for operators, and by which it could be.
+  static constexpr const char* kUsualWay = "cluster";
+  static constexpr const char* kNoWay = "none";
+  [[nodiscard]] virtual std::string way_of(base::NodeId, base::TimePoint) const {
+    return kUsualWay;
+  }
+  [[nodiscard]] virtual std::string ways_to(base::NodeId) const { return kUsualWay; }
 };
 
 }  // namespace phalanx::control

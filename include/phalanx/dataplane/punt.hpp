@@ -24,7 +24,11 @@ enum class PuntReason : std::uint8_t {
   NoRoute,          // no route to the destination
   AdminProhibited,  // discarded by policy
   NeighborMiss,     // ready to leave, but the next hop has no MAC yet
+  Cluster,          // a frame of the cluster protocol, in a cluster
 };
-inline constexpr std::size_t kNumPuntReasons = 7;
+inline constexpr std::size_t kNumPuntReasons = 8;
+
+// Of frames of the cluster protocol on data ports: IEEE Std 802, local experimental EtherType 1.
+inline constexpr std::uint16_t kEtherTypeCluster = 0x88b5;
 
 }  // namespace phalanx::dataplane

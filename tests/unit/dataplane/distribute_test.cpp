@@ -156,12 +156,33 @@ TEST(Distribute, ForwardsNothingWithoutContactToAQuorum) {
   const auto past = clock.now() - std::chrono::milliseconds(1);
   (*opened)->tables().open_until_ns.store(past.time_since_epoch().count());
   auto frames = random_frames(1'000);
-  frames.push_back(ethernet(net::kEtherTypeArp, false));
-  frames.back().resize(60);
+  // Neighbors are still learnt, and the cluster may be heard on data ports only, by any address.
+  for (const auto type : {net::kEtherTypeArp, kEtherTypeCluster}) {
+    for (const bool tagged : {false, true}) {
+      frames.push_back(ethernet(type, tagged));
+      frames.back().resize(64);
+      frames.back()[5] = type == kEtherTypeCluster ? 0x77 : frames.back()[5];
+    }
+  }
   run(**opened, frames);
   const auto& counters = (*opened)->worker(0).counters();
   EXPECT_EQ(drops(counters, DropReason::Fenced), 1'000U);
-  EXPECT_EQ(counters.to_control.get(), 1U);  // neighbors are still learnt
+  EXPECT_EQ(counters.to_control.get(), 4U);
+}
+
+TEST(Distribute, HasNoUseForFramesOfAClusterWhenAlone) {
+  need_eal();
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute8", ""), 0);
+  const base::SteadyClock clock;
+  auto opened = Dataplane::open(make_config("net_null_distribute8"), clock);
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  fill_tables(**opened);
+  auto frame = ethernet(kEtherTypeCluster, false);
+  frame.resize(64);
+  run(**opened, {frame});
+  const auto& counters = (*opened)->worker(0).counters();
+  EXPECT_EQ(drops(counters, DropReason::UnknownEtherType), 1U);
+  EXPECT_EQ(counters.to_control.get(), 0U);
 }
 
 // ---- buckets that come from another node
