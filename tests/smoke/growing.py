@@ -3,11 +3,11 @@
 # Copyright 2026 The Phalanx Authors
 """From one node to four and back to one under traffic, and nobody notices.
 
-One node is the whole cluster and carries the traffic of a Linux kernel alone. Three more are let in,
-one after another: their configs name those that were there before, whose own configs never name them.
-Then shares change by weights, and the nodes leave again, the founder first, until one that joined is
-left. Its address book, votes and numbers must hold all the while: no probe is lost or doubled, no
-number or IV repeats on the wire, and what came in is refused when it comes again. In the end the
+One node is the whole cluster and carries the traffic of a Linux kernel alone. Three more are let
+in, one after another: their configs name those that were there before, whose own configs never name
+them. Then shares change by weights, and the nodes leave again, the founder first, until one that
+joined is left. Its roster, votes and numbers must hold all the while: no probe is lost or doubled,
+no number or IV repeats on the wire, and what came in is refused when it comes again. In the end the
 founder's id comes back with another machine.
 """
 
@@ -52,8 +52,8 @@ def share_of(watch):
 
 
 def let_in(watch, node, teller, known=False):
-    """known: the cluster has had this id, so that the machine's first boot is not above all others'.
-    Then the daemon ends once it has been told of them, for systemd to start it again."""
+    """known: the cluster has had this id, so the machine's first boot is not above all others. The
+    daemon ends once it has been told of them, for systemd to start it again."""
     address = f"10.9.0.{node.id}"
     command(teller, "cluster_join", node=str(node.id), address=address, name=node.name)
     node.start()
