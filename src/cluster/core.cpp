@@ -3,7 +3,6 @@
 #include "core.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "phalanx/cluster/planted.hpp"
@@ -11,22 +10,31 @@
 namespace phalanx::cluster {
 
 std::vector<base::NodeId> Core::peers() const {
-  std::set<base::NodeId> all;
-  for (const auto node : disk.voters.all()) all.insert(node);
-  for (const auto node : voters().all()) all.insert(node);
-  for (const auto node : contacts.known()) all.insert(node);
-  all.erase(self.node);
-  return {all.begin(), all.end()};
+  auto all = contacts.known();
+  for (const auto* set : {&disk.voters, &voters()}) {
+    all.insert(all.end(), set->current.begin(), set->current.end());
+    all.insert(all.end(), set->next.begin(), set->next.end());
+  }
+  return others(std::move(all));
 }
 
 std::vector<base::NodeId> Core::members() const {
   auto all = peers();
-  std::set<base::NodeId> members(all.begin(), all.end());
+  auto last = kNoStream;
   for (const auto& owner : memory.latest().owners()) {
-    if (owner.stream != kNoStream) members.insert(owner.stream.node);
+    if (owner.stream == last) continue;  // owners come in runs
+    last = owner.stream;
+    if (last != kNoStream) all.push_back(last.node);
   }
-  members.erase(self.node);
-  return {members.begin(), members.end()};
+  return others(std::move(all));
+}
+
+// Each once, in order, without ourselves.
+std::vector<base::NodeId> Core::others(std::vector<base::NodeId> nodes) const {
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  std::erase(nodes, self.node);
+  return nodes;
 }
 
 std::vector<base::NodeId> Core::other_voters() const {
@@ -71,6 +79,18 @@ void Core::persist() {
   Persist persist;
   persist.state = disk;
   out->push_back(std::move(persist));
+}
+
+void Core::cover_memory() {
+  auto batch = disk_leases.take_all(memory, now);
+  if (batch.id != 0) {
+    out->push_back(StoreLeases{batch.id, true, std::move(batch.leases)});
+  }
+  memory.moved.reset();
+  for (auto& [id, log] : memory.streams) {
+    log.set_noted(log.held());
+    log.set_covered(log.held());
+  }
 }
 
 void Core::learn_boot(base::NodeId node, base::BootCount boot) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "phalanx/cluster/contacts.hpp"
+#include "phalanx/cluster/disk_leases.hpp"
 #include "phalanx/cluster/memory.hpp"
 #include "phalanx/cluster/node_config.hpp"
 
@@ -25,10 +26,11 @@ struct Core {
   bool complete = false;  // our table is whole: we may own buckets
   bool stopped = false;   // superseded or refused
   Wish wish;
-  std::uint64_t confirmed = 0;  // voter set among which all that we count as agreed is agreed
-  bool table_moved = false;     // since the master last looked
-  bool heartbeat_due = false;   // something changed that everybody should hear at once
-  StreamId stream;              // the one we write
+  std::uint64_t confirmed = 0;    // voter set among which all that we count as agreed is agreed
+  bool table_moved = false;       // since the master last looked
+  bool heartbeat_due = false;     // something changed that everybody should hear at once
+  StreamId stream;                // the one we write
+  std::uint64_t stream_held = 0;  // how far a quorum has it, on its disks or not yet
   std::optional<VoterId> master;
   base::TimePoint master_heard{};
   base::TimePoint shy_until{};  // others had better be master
@@ -36,6 +38,7 @@ struct Core {
   Outputs* out = nullptr;
   std::vector<Message> to_self;  // what we told ourselves, handled before the call returns
   Memory memory;
+  DiskLeases disk_leases;
   Contacts contacts;
   std::map<base::NodeId, base::BootCount> boots;  // the boot of each node that we count
 
@@ -59,12 +62,15 @@ struct Core {
   [[nodiscard]] std::vector<base::NodeId> other_voters() const;
   // And owners: one that does not vote may never have heard of us, nor we of it.
   [[nodiscard]] std::vector<base::NodeId> members() const;
+  [[nodiscard]] std::vector<base::NodeId> others(std::vector<base::NodeId> nodes) const;
 
   void send(base::NodeId to, Body body);
   void send_all(const std::vector<base::NodeId>& to, const Body& body);
   void emit(const Event& event);
   void emit(EventKind kind) { emit(Event(kind)); }
   void persist();
+  // All that our memory implies is on the disk before what comes behind: our word counts then.
+  void cover_memory();
   // Takes the voters of the newest allocation to disk, and the boots that we know with them: before
   // the allocation is acknowledged.
   void keep_voters();

@@ -15,6 +15,9 @@ namespace {
 // Without an answer for this many heartbeats we begin again, perhaps with another source.
 constexpr int kPatience = 10;
 
+// Attempts count from 1.
+constexpr std::uint32_t kOnlyCalled = 0;
+
 // Buckets from `first` on, as many as fit: count, then each with its length.
 Bytes write_snapshot(const Table& table, base::BucketIndex first, std::size_t limit) {
   Encoder buckets;
@@ -35,6 +38,9 @@ Bytes write_snapshot(const Table& table, base::BucketIndex first, std::size_t li
 }  // namespace
 
 void Leveller::on(const Header& from, const LevelRequest& request) {
+  if (request.attempt == kOnlyCalled) return;
+  // A snapshot that was made before this answer lacks what the answer says is in the table.
+  served_.erase(from.sender.node);
   LevelReply reply;
   reply.attempt = request.attempt;
   reply.durable = !core_.disk.fresh;
@@ -150,7 +156,7 @@ void Leveller::adopt() {
 // Owners keep their records for whom they hear.
 void Leveller::call_owners() {
   called_at_ = core_.now;
-  core_.send_all(core_.members(), LevelRequest{attempt_});
+  core_.send_all(core_.members(), LevelRequest{kOnlyCalled});
 }
 
 void Leveller::request_snapshot() {
@@ -278,6 +284,7 @@ void Leveller::try_finish() {
   if (!whole_) {
     phase_ = Phase::Idle;
     core_.complete = true;
+    core_.cover_memory();
     voter_.caught_up();
     voter_.advance();
     owner_.refresh();
@@ -304,6 +311,7 @@ void Leveller::become_voter() {
     auto& known = core_.disk.boots[node];
     if (boot > known.boot) known.boot = boot;
   }
+  core_.cover_memory();
   core_.persist();
   owner_.start_stream();
   core_.emit(EventKind::Levelled);
@@ -343,8 +351,8 @@ void Leveller::copy() {
   }
 }
 
-bool Leveller::tick() {
-  if (!core_.admitted || core_.stopped) return false;
+void Leveller::tick() {
+  if (!core_.admitted || core_.stopped) return;
   if (!core_.levelled) {
     whole_ = true;
   } else if (voter_.lags() || !core_.complete) {
@@ -352,117 +360,14 @@ bool Leveller::tick() {
     core_.complete = false;
   } else {
     phase_ = Phase::Idle;
-    return false;
+    return;
   }
   if (phase_ == Phase::Idle) restart();
   if (phase_ == Phase::Copying) {
     copy();
-    return false;
+  } else {
+    ask();
   }
-  ask();
-  return whole_ && try_cold_start();
-}
-
-// ---- cold start
-// -----------------------------------------------------------------------------------
-
-bool Leveller::try_cold_start() {
-  const auto& voters = core_.disk.voters;
-  if (core_.disk.fresh || !voters.contains(core_.self.node)) return false;
-  if (waiting_since_ == base::TimePoint{}) waiting_since_ = core_.now;
-  const auto pause = core_.config.heartbeat_interval * kPatience;
-  if (core_.now - waiting_since_ < pause) return false;
-  std::vector<base::NodeId> without;
-  for (const auto& [node, seen] : memoryless_) {
-    if (core_.now - seen.second > pause / 2 || !core_.counts(seen.first)) continue;
-    if (!voters.contains(node)) continue;
-    // The lowest of them asks; the others wait for it.
-    if (node < core_.self.node) return false;
-    without.push_back(node);
-  }
-  without.push_back(core_.self.node);
-  if (!voters.is_quorum(without) && !voters.may_withdraw(without)) return false;
-  waiting_since_ = core_.now;
-  core_.disk.generation = base::Generation(core_.disk.generation.value() + 1);
-  core_.persist();
-  cold_generation_ = core_.disk.generation;
-  cold_term_ = core_.disk.term;
-  cold_candidate_ = core_.self;
-  cold_asking_ = true;
-  cold_votes_.clear();
-  cold_votes_.add(core_.self);
-  core_.send_all(core_.other_voters(), ColdRequest{cold_generation_, core_.disk.voters_at});
-  return start_generation();
-}
-
-void Leveller::on(const Header& from, const ColdRequest& request) {
-  if (core_.levelled || !core_.admitted) return;
-  ColdReply reply;
-  reply.generation = core_.disk.generation;
-  reply.term = core_.disk.term;
-  const bool same_voters = request.voters_at >= core_.disk.voters_at;
-  if (request.generation > core_.disk.generation && same_voters && !core_.disk.fresh) {
-    core_.disk.generation = request.generation;
-    core_.persist();
-    cold_candidate_ = from.sender;
-    cold_asking_ = false;
-    waiting_since_ = core_.now;
-    reply.generation = request.generation;
-    reply.granted = true;
-  }
-  core_.send(from.sender.node, reply);
-}
-
-bool Leveller::on(const Header& from, const ColdReply& reply) {
-  if (!cold_asking_ || core_.levelled) return false;
-  if (!reply.granted) {
-    // Somebody knows a later generation: ask above it next time.
-    core_.disk.generation = std::max(core_.disk.generation, reply.generation);
-    return false;
-  }
-  if (reply.generation != cold_generation_) return false;
-  cold_term_ = std::max(cold_term_, reply.term);
-  cold_votes_.add(from.sender);
-  return start_generation();
-}
-
-bool Leveller::start_generation() {
-  if (!cold_votes_.is_quorum(core_) && !cold_votes_.may_withdraw(core_)) return false;
-  cold_asking_ = false;
-  core_.memory = Memory{};
-  core_.contacts.forget_states();  // those of an older generation
-  core_.memory.generation = cold_generation_;
-  core_.memory.term = base::Term(cold_term_.value() + 1);
-  core_.memory.voted_for = core_.self;
-  core_.disk.term = core_.memory.term;
-  core_.memory.newest.version = {cold_generation_, core_.memory.term, base::Epoch(0)};
-  core_.memory.newest.voters = core_.disk.voters;
-  auto& voters = core_.memory.newest.voters;
-  // A change that was decided is over, one that was not never was.
-  if (voters.decided) voters.current = voters.next;
-  voters.next.clear();
-  voters.decided = false;
-  voters.version = 0;
-  become_voter();
-  core_.master = core_.self;
-  core_.master_heard = core_.now;
-  core_.emit(EventKind::ColdStarted);
-  core_.emit(Event(EventKind::MasterChanged, core_.self.node));
-  return true;
-}
-
-bool Leveller::join_generation(const Header& from, const Propose& proposal) {
-  if (core_.levelled || cold_candidate_ != from.sender || cold_asking_) return false;
-  if (from.generation != core_.disk.generation || !from.levelled) return false;
-  if (proposal.allocation.version.generation != from.generation) return false;
-  core_.memory = Memory{};
-  core_.contacts.forget_states();
-  core_.memory.generation = from.generation;
-  core_.memory.raise_term(from.term);
-  core_.memory.newest.version = {from.generation, base::Term(0), base::Epoch(0)};
-  core_.memory.newest.voters = core_.disk.voters;
-  become_voter();
-  return true;
 }
 
 }  // namespace phalanx::cluster

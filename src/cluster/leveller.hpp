@@ -3,7 +3,7 @@
 #pragma once
 
 #include <map>
-#include <optional>
+#include <utility>
 
 #include "core.hpp"
 #include "owner.hpp"
@@ -19,7 +19,7 @@ namespace phalanx::cluster {
 //     snapshots first, then each stream up to the longest answer
 //     -- all there --> levelled: from now on our answers count
 //
-// A majority of voters that all have no memory begins a new generation instead (cold start).
+// A majority of voters that all have no memory begins a new generation instead (ColdStart).
 class Leveller {
  public:
   Leveller(Core& core, Voter& voter, Owner& owner) noexcept
@@ -29,13 +29,15 @@ class Leveller {
   void on(const Header& from, const LevelReply& reply);
   void on(const Header& from, const SnapshotRequest& request);
   void on(const Header& from, const SnapshotChunk& chunk);
-  void on(const Header& from, const ColdRequest& request);
-  // True when this reply made us the first master of a new generation.
-  [[nodiscard]] bool on(const Header& from, const ColdReply& reply);
-  // A cold start that we granted has a master: we are its voter. True when we joined.
-  [[nodiscard]] bool join_generation(const Header& from, const Propose& proposal);
-  // True when we alone are the quorum of a cold start.
-  [[nodiscard]] bool tick();
+  void tick();
+
+  // Nobody has told us enough to have a memory yet.
+  [[nodiscard]] bool is_asking() const noexcept { return whole_ && phase_ == Phase::Asking; }
+  // Voters without memory whose disk was never lost, and when they said so.
+  using Memoryless = std::map<base::NodeId, std::pair<VoterId, base::TimePoint>>;
+  [[nodiscard]] const Memoryless& memoryless() const noexcept { return memoryless_; }
+  // The memory is complete: from now on our answers count.
+  void become_voter();
 
  private:
   enum class Phase : std::uint8_t { Idle, Asking, Copying };
@@ -66,9 +68,6 @@ class Leveller {
   void merge_old_entries();
   void try_finish();
   [[nodiscard]] bool install_starts();
-  [[nodiscard]] bool start_generation();
-  void become_voter();
-  [[nodiscard]] bool try_cold_start();
 
   Core& core_;
   Voter& voter_;
@@ -77,7 +76,7 @@ class Leveller {
   bool whole_ = true;  // a voter without memory; false: only the table is replaced
   std::uint32_t attempt_ = 0;
   std::map<base::NodeId, Answer> answers_;
-  std::map<base::NodeId, std::pair<VoterId, base::TimePoint>> memoryless_;
+  Memoryless memoryless_;
   Answer source_;
   std::map<StreamId, Target> targets_;
   Table incoming_;
@@ -87,14 +86,8 @@ class Leveller {
   base::TimePoint asked_at_{};
   base::TimePoint progress_at_{};
   base::TimePoint called_at_{};
-  base::TimePoint waiting_since_{};
   std::map<base::NodeId, Served> served_;
   std::uint32_t next_snapshot_ = 1;
-  std::optional<VoterId> cold_candidate_;
-  base::Generation cold_generation_;
-  base::Term cold_term_;
-  Agreement cold_votes_;
-  bool cold_asking_ = false;
 };
 
 }  // namespace phalanx::cluster

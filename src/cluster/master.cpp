@@ -86,7 +86,10 @@ void Master::check_committed() {
   const auto version = core_.memory.latest().version;
   if (core_.memory.committed >= version) return;
   if (version.term != core_.memory.term) return;
-  if (core_.memory.accept() || !core_.memory.pending) agreement_.add(core_.self);
+  const bool accepted = core_.memory.accept() || !core_.memory.pending;
+  if (accepted && core_.disk_leases.covers(core_.memory, core_.memory.newest, core_.now)) {
+    agreement_.add(core_.self);
+  }
   if (!agreement_.is_quorum(core_)) return;
   core_.memory.committed = version;
   core_.table_moved = true;  // what was closed meanwhile waits for the next proposal
@@ -115,11 +118,11 @@ bool Master::is_live(const StreamId& stream) const {
 // The master is no better than others: when its stream stands still it is handed on, too.
 void Master::watch_own_stream() {
   const auto& log = core_.memory.streams.at(core_.stream);
-  const bool moves = log.held() == log.commit() || log.commit() != own_commit_;
+  const bool moves = log.held() == core_.stream_held || core_.stream_held != own_held_;
   const auto contact = core_.contacts.quorum_contact(core_.voters(), core_.self.node, core_.now);
   // Without a quorum nothing moves, and nothing can be done about it.
   if (moves || core_.now - contact > core_.config.fence_after) own_progressed_ = core_.now;
-  own_commit_ = log.commit();
+  own_held_ = core_.stream_held;
 }
 
 // Only who is heard is sick; who is silent is dead, and comes back as somebody new.

@@ -30,6 +30,10 @@ class Master {
   void on(const Header& from, const FreezeReport& report);
   void tick();
   void on_table_moved();
+  // Our disk has more leases: our own word on a proposal may wait for them.
+  void on_disk() {
+    if (core_.is_master()) check_committed();
+  }
   void set_load(base::BucketIndex bucket, std::uint32_t load) noexcept {
     load_[bucket.value()] = load;
   }
@@ -110,7 +114,7 @@ class Master {
   std::map<StreamId, bool> living_;  // owners, as of the last look
   std::map<StreamId, Freezing> freezing_;
   std::map<base::NodeId, Penalty> penalties_;
-  std::uint64_t own_commit_ = 0;
+  std::uint64_t own_held_ = 0;
   base::TimePoint own_progressed_{};  // when our own stream was last doing well
   std::map<base::BucketIndex, Order> orders_;
   std::array<std::uint32_t, base::kNumBuckets> load_{};

@@ -105,6 +105,7 @@ bool Memory::apply_next_step() {
     if (log.applied() < base.index) return false;
   }
   table.apply(*step);
+  for (const auto& move : step->moves) moved.set(move.bucket.value());
   return true;
 }
 
@@ -140,6 +141,8 @@ void Memory::forget_dead_streams() {
     // The empty log stays: it remembers that the stream is frozen.
     if (!log.frozen() || needed.contains(id)) continue;
     log.set_applied(log.held());
+    log.set_noted(log.held());
+    log.set_covered(log.held());
     log.forget(log.held());
   }
 }

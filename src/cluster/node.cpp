@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "admission.hpp"
+#include "cold_start.hpp"
 #include "core.hpp"
 #include "elector.hpp"
 #include "leveller.hpp"
@@ -27,6 +28,7 @@ struct Node::Parts {
   Master master{core, voter};
   Mover mover{core, owner, voter};
   Leveller leveller{core, voter, owner};
+  ColdStart cold_start{core, leveller};
   base::TimePoint ticked{};
   base::TimePoint beat{};
 
@@ -42,6 +44,15 @@ struct Node::Parts {
     if (std::exchange(core.table_moved, false) && core.levelled) master.on_table_moved();
     if (core.heartbeat_due && core.levelled) heartbeat();
     core.heartbeat_due = false;
+    store_leases();
+  }
+
+  // One batch at a time; what can wait is gathered for two heartbeats.
+  void store_leases() {
+    if (!core.levelled || core.stopped) return;
+    auto batch = core.disk_leases.take_batch(core.now, core.config.heartbeat_interval * 2);
+    if (batch.leases.empty()) return;
+    core.out->push_back(StoreLeases{batch.id, false, std::move(batch.leases)});
   }
 
   void heartbeat() {
@@ -51,6 +62,7 @@ struct Node::Parts {
     if (const auto log = core.memory.streams.find(core.stream); log != core.memory.streams.end()) {
       message.end = log->second.held();
       message.commit = log->second.commit();
+      message.held = core.stream_held;
     }
     message.stored = core.memory.latest().version;
     message.committed = core.memory.committed;
@@ -104,6 +116,7 @@ struct Node::Parts {
   bool same_generation(const Header& from, const Body& body) {
     if (!core.levelled || from.generation == core.memory.generation) return true;
     if (std::holds_alternative<LevelRequest>(body)) return true;
+    if (std::holds_alternative<ColdFetch>(body)) return true;
     if (from.levelled && from.generation > core.memory.generation) {
       core.stopped = true;
       core.levelled = false;
@@ -131,9 +144,8 @@ struct Node::Parts {
     const auto* beat_message = std::get_if<Heartbeat>(&body);
     if (beat_message == nullptr || !newest) return;
     const auto& last = contact.last;
-    const bool stream_moves = beat_message->commit == beat_message->end ||
-                              beat_message->commit > last.commit ||
-                              beat_message->stream != last.stream;
+    const bool stream_moves = beat_message->held == beat_message->end ||
+                              beat_message->held > last.held || beat_message->stream != last.stream;
     const bool allocation_moves = !core.is_master() ||
                                   beat_message->stored == core.memory.latest().version ||
                                   beat_message->stored > last.stored;
@@ -157,16 +169,18 @@ struct Node::Parts {
             master.on(from, message);
           } else if constexpr (std::is_same_v<T, Acknowledge>) {
             if (core.levelled) owner.on(from, message);
-          } else if constexpr (std::is_same_v<T, ColdReply>) {
-            if (leveller.on(from, message)) master.begin({}, false);
+          } else if constexpr (std::is_same_v<T, ColdReply> || std::is_same_v<T, ColdLeases>) {
+            if (cold_start.on(from, message)) master.begin({}, false);
+          } else if constexpr (std::is_same_v<T, ColdRequest> || std::is_same_v<T, ColdFetch>) {
+            cold_start.on(from, message);
           } else if constexpr (std::is_same_v<T, LevelRequest> || std::is_same_v<T, LevelReply> ||
                                std::is_same_v<T, SnapshotRequest> ||
-                               std::is_same_v<T, SnapshotChunk> || std::is_same_v<T, ColdRequest>) {
+                               std::is_same_v<T, SnapshotChunk>) {
             leveller.on(from, message);
           } else if constexpr (std::is_same_v<T, MoveOrder>) {
             mover.on(from, message);
           } else if constexpr (std::is_same_v<T, Propose>) {
-            if (!core.levelled && !leveller.join_generation(from, message)) return;
+            if (!core.levelled && !cold_start.join(from, message)) return;
             voter.on(from, message);
           } else {
             voter.on(from, message);
@@ -176,10 +190,12 @@ struct Node::Parts {
   }
 };
 
-Node::Node(const Config& config, const DiskState& disk) : parts_(std::make_unique<Parts>()) {
+Node::Node(const Config& config, const DiskState& disk, std::span<const DiskLease> leases)
+    : parts_(std::make_unique<Parts>()) {
   auto& core = parts_->core;
   core.config = config;
   core.disk = disk;
+  core.disk_leases.load(leases);
   core.self = {config.id, base::BootCount{}};
   if (config.vote) core.wish = {WishKind::Vote, config.id};
   for (const auto& [node, record] : disk.boots) core.boots[node] = record.boot;
@@ -197,7 +213,8 @@ void Node::tick(base::TimePoint now, Outputs& out) {
   }
   p.ticked = now;
   p.admission.tick();
-  if (p.leveller.tick()) p.master.begin({}, false);
+  p.leveller.tick();
+  if (p.cold_start.tick()) p.master.begin({}, false);
   if (p.core.levelled) {
     p.voter.tick();
     if (p.elector.tick()) p.master.begin(p.elector.frozen(), p.elector.withdraws());
@@ -225,6 +242,18 @@ void Node::receive(const Message& message, base::TimePoint now, Outputs& out) {
     }
   }
   p.dispatch(from, message.body);
+  p.leave();
+}
+
+void Node::stored(std::uint64_t id, base::TimePoint now, Outputs& out) {
+  auto& p = *parts_;
+  p.enter(now, out);
+  p.core.disk_leases.stored(id);
+  if (!p.core.stopped && p.core.levelled) {
+    p.voter.on_disk();
+    p.owner.on_disk();
+    p.master.on_disk();
+  }
   p.leave();
 }
 

@@ -22,6 +22,7 @@ void Owner::start_stream() {
   published_.clear();
   closed_under_.fill(0);
   confirming_ = core_.confirmed = 0;
+  core_.stream_held = 0;
 }
 
 std::uint64_t Owner::commit() const {
@@ -47,6 +48,7 @@ void Owner::append(Record record) {
   auto& log = core_.memory.streams.at(core_.stream);
   record.grant = core_.memory.table.bucket(record.bucket).owner.grant;
   log.append(record);
+  core_.disk_leases.note(log, core_.now);
   dirty_ = true;
   const auto index = log.held();
   if (record.kind == RecordKind::Lease) {
@@ -92,26 +94,31 @@ void Owner::on(const Header& from, const Acknowledge& ack) {
   to.held = std::max(to.held, held);
   to.applied = std::max(to.applied, std::min(ack.applied, held));
   to.sent = std::max(to.sent, to.held);
-  if (from.levelled && core_.compatible(from)) {
-    to.counted = std::max(to.counted, held);
-  }
+  if (from.levelled) count(to, from.voters_version, held, std::min(ack.covered, held));
   advance_commit();
 }
 
-// The highest index that a quorum holds, ourselves included: we hold it all.
-std::uint64_t Owner::quorum_held() {
-  const auto& log = core_.memory.streams.at(core_.stream);
-  std::vector<std::pair<std::uint64_t, base::NodeId>> held;
-  for (const auto node : core_.peers()) held.emplace_back(receiver(node).counted, node);
-  std::sort(held.rbegin(), held.rend());
-  std::vector<base::NodeId> agreeing{core_.self.node};
-  auto commit = core_.memory.is_quorum(agreeing) ? log.held() : std::uint64_t{0};
-  for (const auto& [index, node] : held) {
-    if (commit != 0) break;
-    agreeing.push_back(node);
-    if (core_.memory.is_quorum(agreeing)) commit = index;
+// What a voter said that knows a later voter set than we do makes no quorum of ours, yet.
+void Owner::count(Receiver& to, std::uint64_t version, std::uint64_t voted,
+                  std::uint64_t counted) const {
+  if (version > core_.voters().version) {
+    to.later_version = std::max(to.later_version, version);
+    to.later_voted = std::max(to.later_voted, voted);
+    to.later_counted = std::max(to.later_counted, counted);
+  } else {
+    to.voted = std::max(to.voted, voted);
+    to.counted = std::max(to.counted, counted);
   }
-  return commit;
+}
+
+std::uint64_t Owner::quorum_of(Held& held) const {
+  std::sort(held.rbegin(), held.rend());
+  std::vector<base::NodeId> agreeing;
+  for (const auto& [index, node] : held) {
+    agreeing.push_back(node);
+    if (core_.memory.is_quorum(agreeing)) return index;
+  }
+  return 0;
 }
 
 // The voters have changed: what was agreed among the old ones must be so among the new ones before
@@ -130,12 +137,22 @@ void Owner::confirm(std::uint64_t held) {
 void Owner::advance_commit() {
   auto& log = core_.memory.streams.at(core_.stream);
   if (log.frozen()) return;
-  const auto commit = quorum_held();
+  Held held{{log.held(), core_.self.node}};
+  Held covered{{log.covered(), core_.self.node}};
+  for (const auto node : core_.peers()) {
+    auto& each = receiver(node);
+    count(each, each.later_version, each.later_voted, each.later_counted);
+    held.emplace_back(each.voted, node);
+    covered.emplace_back(each.counted, node);
+  }
+  core_.stream_held = quorum_of(held);
+  const auto commit = quorum_of(covered);
   confirm(commit);
   const auto before = log.commit();
   if (commit <= before) return;
   log.raise_commit(commit);
   core_.table_moved |= core_.memory.advance();
+  core_.disk_leases.note_moved(core_.memory, core_.now);
   on_committed(before, commit);
   refresh();
 }

@@ -34,6 +34,8 @@ class Owner {
   void on_frozen();
   void flush();
   void tick();
+  // Our disk has more leases.
+  void on_disk() { advance_commit(); }
 
   [[nodiscard]] std::uint64_t commit() const;
   [[nodiscard]] const LeaseKeeper& leases() const noexcept { return leases_; }
@@ -43,7 +45,12 @@ class Owner {
   struct Receiver {
     base::BootCount boot;
     std::uint64_t held = 0;     // what it says
-    std::uint64_t counted = 0;  // what it says as a voter
+    std::uint64_t voted = 0;    // what it says as a voter
+    std::uint64_t counted = 0;  // what it says as a voter, leases on its disk
+    // The same, said by a voter that knew of a later voter set than we: counts when we know it.
+    std::uint64_t later_version = 0;
+    std::uint64_t later_voted = 0;
+    std::uint64_t later_counted = 0;
     std::uint64_t applied = 0;
     std::uint64_t sent = 0;
     base::TimePoint sent_at{};
@@ -52,7 +59,10 @@ class Owner {
   Receiver& receiver(base::NodeId node);
   void send_to(base::NodeId node, Receiver& receiver);
   void advance_commit();
-  [[nodiscard]] std::uint64_t quorum_held();
+  using Held = std::vector<std::pair<std::uint64_t, base::NodeId>>;
+  // The highest index that a quorum has.
+  [[nodiscard]] std::uint64_t quorum_of(Held& held) const;
+  void count(Receiver& to, std::uint64_t version, std::uint64_t voted, std::uint64_t counted) const;
   void confirm(std::uint64_t held);
   void on_committed(std::uint64_t from, std::uint64_t to);
   [[nodiscard]] std::uint64_t stable() const;

@@ -29,22 +29,34 @@ void Voter::on(const Header& from, const Records& message) {
   }
   auto& log = found->second;
   if (log.frozen() && !message.levelling && !planted(Bug::AcknowledgementAfterFreeze)) {
-    core_.send(from.sender.node, Acknowledge{id, log.held(), log.applied(), true});
+    core_.send(from.sender.node, Acknowledge{id, log.held(), log.applied(), true, log.covered()});
     return;
   }
   const bool gone = message.levelling || message.stable > log.held();
   if (message.first > log.held() + 1 && gone) lags_ = true;
   const bool store = !(planted(Bug::WitnessStoresNothing) && core_.config.duty == Duty::Witness);
   if (store) extend(log, message);
+  if (core_.levelled) core_.disk_leases.note(log, core_.now);
   if (!message.levelling) log.raise_commit(message.commit);
   advance();
   log.forget(message.stable);
   const auto held = store ? log.held() : message.first + message.records.size() - 1;
   if (!message.levelling) {
-    core_.send(from.sender.node, Acknowledge{id, held, log.applied(), false});
+    core_.send(from.sender.node,
+               Acknowledge{id, held, log.applied(), false, store ? log.covered() : held});
   } else if (planted(Bug::LevellingAcknowledges)) {
-    core_.send(id.node, Acknowledge{id, held, log.applied(), false});
+    core_.send(id.node, Acknowledge{id, held, log.applied(), false, held});
   }
+}
+
+void Voter::on_disk() {
+  for (auto& [id, log] : core_.memory.streams) {
+    const auto before = log.covered();
+    core_.disk_leases.note(log, core_.now);
+    if (log.covered() == before || log.frozen() || id == core_.stream) continue;
+    core_.send(id.node, Acknowledge{id, log.held(), log.applied(), false, log.covered()});
+  }
+  acknowledge_allocation();
 }
 
 void Voter::extend(StreamLog& log, const Records& message) {
@@ -136,6 +148,7 @@ void Voter::acknowledge_allocation() {
     fetch_missing();
     return;
   }
+  if (!core_.disk_leases.covers(core_.memory, core_.memory.newest, core_.now)) return;
   unacknowledged_ = false;
   core_.keep_voters();
   core_.send(core_.master->node, ProposeAck{core_.memory.newest.version});
@@ -181,6 +194,7 @@ void Voter::advance() {
   }
   if (core_.memory.advance()) {
     core_.table_moved = true;
+    core_.disk_leases.note_moved(core_.memory, core_.now);
     owner_.refresh();
   }
   core_.keep_voters();
@@ -208,6 +222,7 @@ void Voter::tick() {
   if (core_.now - tidied_at_ >= core_.config.heartbeat_interval) {
     tidied_at_ = core_.now;
     core_.memory.forget_dead_streams();
+    core_.disk_leases.lower(core_.memory, core_.now);
     forget_strangers();
   }
 }

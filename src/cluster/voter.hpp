@@ -20,6 +20,9 @@ class Voter {
   void on(const Header& from, const Heartbeat& message);
   void tick();
 
+  // The disk has more leases: what waits for them can be acknowledged.
+  void on_disk();
+
   // Freezes one stream here; ours as well.
   void freeze(const StreamId& stream);
   // After anything that may let the table move on.

@@ -17,7 +17,6 @@ using cluster::Direction;
 constexpr auto kSettle = 150ms;
 // A packet may be in a queue between two workers: both pass a burst twice.
 constexpr unsigned kRounds = 2;
-constexpr base::Generation kFirstGeneration{1};
 // First leases of an SA: what the lease book has as minimum.
 constexpr cluster::LeaseValue kFirstInbound{1, 0};
 constexpr cluster::LeaseValue kFirstOutbound{1024, 10};
@@ -72,13 +71,7 @@ void ClusterService::move_ready(base::BucketIndex index) {
 }
 
 void ClusterService::install(std::uint32_t sa) {
-  // After a cold start nobody remembers how far a static SA went: it needs new keys.
-  if (driver_->node().memory().generation > kFirstGeneration) {
-    if (stats_.refused++ == 0) {
-      driver_->events().error("no node remembers the numbers of static SAs: give them new keys");
-    }
-    return;
-  }
+  // No voter has agreed to a number of it, in this generation or one before: it begins.
   cluster::Install install;
   install.uid = specs_[sa].key.uid;
   install.bucket = bucket_of(sa);

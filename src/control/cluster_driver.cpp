@@ -45,16 +45,17 @@ std::string milliseconds(base::Duration duration) {
 }  // namespace
 
 ClusterDriver::ClusterDriver(const ClusterConfig& config, const cluster::Config& core,
-                             const cluster::DiskState& disk, const RosterEntries& roster,
-                             DatagramPort& port, cluster::ChannelCrypto& crypto, Hooks hooks,
-                             base::TimePoint now)
+                             const cluster::DiskState& disk,
+                             std::span<const cluster::DiskLease> leases,
+                             const RosterEntries& roster, DatagramPort& port,
+                             cluster::ChannelCrypto& crypto, Hooks hooks, base::TimePoint now)
     : config_(config),
       own_weight_(core.weight),
       self_(core.id),
       port_(port),
       crypto_(crypto),
       hooks_(std::move(hooks)),
-      node_(core, disk),
+      node_(core, disk, leases),
       roster_(config.members, roster),
       all_heard_at_(now),
       last_round_(now),
@@ -82,6 +83,8 @@ cluster::Key32 ClusterDriver::fresh_key() {
 unsigned ClusterDriver::poll(base::TimePoint now) {
   if (stats_.failed) return 0;
   watch_loop(now);
+  take_stored(now);
+  if (stats_.failed) return 0;
   unsigned found = 0;
   ReceivedDatagram datagram;
   while (found < kMostDatagrams && port_.receive(datagram, now)) {
@@ -227,6 +230,8 @@ void ClusterDriver::execute(base::TimePoint now) {
       send(*message);
     } else if (const auto* event = std::get_if<cluster::Event>(&output)) {
       hooks_.event(*event, now);
+    } else if (const auto* leases = std::get_if<cluster::StoreLeases>(&output)) {
+      if (!store(*leases)) break;
     } else if (!persist(std::get<cluster::Persist>(output))) {
       break;
     }
@@ -262,12 +267,33 @@ void ClusterDriver::send_sealed(base::NodeId to, Member& member,
 // then on, and the others take over.
 bool ClusterDriver::persist(const cluster::Persist& output) {
   if (!hooks_.persist(output.state)) {
-    stats_.failed = true;
-    events_.error("the state cannot be stored: this node leaves the cluster now");
+    fail("the state cannot be stored");
     return false;
   }
   ++stats_.persisted;
   return true;
+}
+
+bool ClusterDriver::store(const cluster::StoreLeases& output) {
+  if (hooks_.store(output)) return true;
+  fail("leases cannot be stored");
+  return false;
+}
+
+void ClusterDriver::take_stored(base::TimePoint now) {
+  stored_.clear();
+  if (!hooks_.take_stored(stored_)) fail("leases cannot be stored");
+  for (const auto id : stored_) {
+    if (stats_.failed) return;
+    ++stats_.lease_writes;
+    node_.stored(id, now, outputs_);
+    execute(now);
+  }
+}
+
+void ClusterDriver::fail(const char* why) {
+  stats_.failed = true;
+  events_.error(std::string(why) + ": this node leaves the cluster now");
 }
 
 std::vector<MemberStatus> ClusterDriver::members(base::TimePoint now) const {

@@ -32,28 +32,33 @@ base::Result<std::unique_ptr<ClusterService>, std::string> ClusterService::open(
   RosterFile roster_file(setup.dir, *setup.state);
   auto roster = begin_roster(roster_file, beginning, *disk, setup.state->identity().node);
   if (!roster) return roster.error();
-  return std::unique_ptr<ClusterService>(new ClusterService(setup, *disk, *roster, now));
+  auto leases = DiskLeaseStore::open(setup.state->take_leases());
+  if (!leases) return leases.error().message;
+  return std::unique_ptr<ClusterService>(
+      new ClusterService(setup, *disk, *roster, std::move(*leases), now));
 }
 
 ClusterService::ClusterService(const Setup& setup, const cluster::DiskState& disk,
-                               const RosterEntries& roster, base::TimePoint now)
+                               const RosterEntries& roster,
+                               std::unique_ptr<DiskLeaseStore> disk_leases, base::TimePoint now)
     : config_(*setup.config),
       self_(setup.state->identity().node),
       dataplane_(*setup.dataplane),
       state_(*setup.state),
       file_(setup.dir, *setup.state),
       roster_file_(setup.dir, *setup.state),
+      disk_leases_(std::move(disk_leases)),
       port_(std::make_unique<ClusterPort>(dataplane_, config_, self_)),
-      driver_(std::make_unique<ClusterDriver>(config_,
-                                              core_config(config_, state_, cluster::Duty::Serve),
-                                              disk, roster, *port_, crypto_, hooks(), now)),
+      driver_(std::make_unique<ClusterDriver>(
+          config_, core_config(config_, state_, cluster::Duty::Serve), disk, disk_leases_->found(),
+          roster, *port_, crypto_, hooks(), now)),
       moves_(dataplane_, config_.move_hold(),
              [this](base::BucketIndex bucket) { move_ready(bucket); }) {}
 
 ClusterService::~ClusterService() = default;
 
 ClusterDriver::Hooks ClusterService::hooks() {
-  auto hooks = driver_hooks(file_, roster_file_);
+  auto hooks = driver_hooks(file_, roster_file_, *disk_leases_);
   hooks.event = [this](const cluster::Event& event, base::TimePoint now) { on_event(event, now); };
   return hooks;
 }
@@ -166,7 +171,9 @@ void ClusterService::on_event(const cluster::Event& event, base::TimePoint now) 
       shut_all(now);
       break;
     case EventKind::ColdStarted:
-      driver_->events().warn("a new generation begins: nobody remembered the one before");
+      driver_->events().warn(
+          "a new generation begins: nobody remembered the one before; static SAs go on above the "
+          "leases on disk");
       break;
     case EventKind::VotersChanged: on_voters(); break;
     case EventKind::Left:

@@ -76,7 +76,8 @@ base::Result<RosterEntries, std::string> begin_roster(RosterFile& file,
   return *std::move(loaded);
 }
 
-ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster) {
+ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster,
+                                  DiskLeaseStore& leases) {
   ClusterDriver::Hooks hooks;
   hooks.persist = [&file](const cluster::DiskState& state) {
     const auto done = file.store(state);
@@ -87,6 +88,10 @@ ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster) {
     const auto done = roster.store(entries);
     if (!done) base::log_error(kComponent, "roster is not stored: " + to_string(done.error()));
     return done.ok();
+  };
+  hooks.store = [&leases](const cluster::StoreLeases& batch) { return leases.store(batch); };
+  hooks.take_stored = [&leases](std::vector<std::uint64_t>& ids) {
+    return leases.take_stored(ids);
   };
   hooks.random = [](std::span<std::byte> bytes) { static_cast<void>(system_random(bytes)); };
   return hooks;

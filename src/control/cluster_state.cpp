@@ -15,7 +15,9 @@ namespace phalanx::control {
 namespace {
 
 constexpr std::string_view kMagic = "PHXCLUST";
-constexpr std::uint16_t kVersion = 2;
+// 3: what a voter says of leases is on its disk as well. What an earlier version wrote would make a
+// cold start begin numbers again.
+constexpr std::uint16_t kVersion = 3;
 constexpr const char* kFileName = "cluster";
 constexpr std::size_t kFixedBytes = 128;
 constexpr std::size_t kBootBytes = 3 + 16 + 16;
@@ -38,6 +40,14 @@ template <typename Array>
 void read_array(base::ByteReader& in, Array& out) {
   const auto bytes = in.bytes(out.size());
   std::copy(bytes.begin(), bytes.end(), out.begin());
+}
+
+bool is_of_earlier_version(std::span<const std::byte> bytes) {
+  base::ByteReader in(bytes);
+  const auto magic = in.bytes(kMagic.size());
+  const auto version = in.u16();
+  return in.ok() && std::ranges::equal(magic, std::as_bytes(std::span(kMagic))) &&
+         version < kVersion;
 }
 
 }  // namespace
@@ -131,6 +141,13 @@ base::Result<std::optional<cluster::DiskState>, StateError> ClusterStateFile::lo
   }
   if (bytes->empty()) return std::optional<cluster::DiskState>();
   auto state = parse_cluster_state(*bytes, store_.identity().state);
+  if (!state && is_of_earlier_version(*bytes)) {
+    return StateError{StateFault::WrongVersion,
+                      path +
+                          " was written by an earlier version, which kept no leases of static SAs "
+                          "there: give these new keys, and start all members once with empty state "
+                          "directories and --new-cluster"};
+  }
   if (!state) {
     return StateError{StateFault::Damaged,
                       path +

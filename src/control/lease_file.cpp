@@ -219,7 +219,10 @@ base::Result<std::vector<LeaseFile::Assigned>, StateError> LeaseFile::assign(
     return StateError{StateFault::Io, "state directory " + dir_->path() +
                                           " has no room for the leases of so many SAs"};
   }
-  if (auto error = rewrite(slots)) return *std::move(error);
+  if (auto done = rewrite(slots); !done) {
+    return StateError{StateFault::Io, "cannot write leases in state directory " + dir_->path() +
+                                          ": " + to_string(done.error())};
+  }
 
   std::vector<Assigned> assigned;
   assigned.reserve(keys.size());
@@ -238,23 +241,49 @@ base::Result<std::vector<LeaseFile::Assigned>, StateError> LeaseFile::assign(
 }
 
 // Every version of every slot is what was read, and on the disk when this returns.
-std::optional<StateError> LeaseFile::rewrite(std::size_t slots) {
+FileResult LeaseFile::rewrite(std::size_t slots) {
   std::vector<std::optional<cluster::LeaseRecord>> records;
   records.reserve(slots_.size());
   for (const auto& slot : slots_) records.push_back(slot.record);
-  const auto fail = [this](const FileError& error) {
-    return StateError{StateFault::Io, "cannot write leases in state directory " + dir_->path() +
-                                          ": " + to_string(error)};
-  };
   if (auto done = replace_file(*dir_, kLeasesName, format(state_, slots, records)); !done) {
-    return fail(done.error());
+    return done;
   }
   auto file = dir_->open(kLeasesName);
-  if (!file) return fail(file.error());
+  if (!file) return file.error();
   file_ = std::move(file).value();
   for (auto& slot : slots_) slot = {slot.record, kSides, 0, false};
   slots_.resize(slots, Slot{std::nullopt, kSides, 0, false});
-  return std::nullopt;
+  return base::Ok{};
+}
+
+FileResult LeaseFile::place(std::span<Write> writes) {
+  const auto missing = static_cast<std::size_t>(
+      std::count_if(writes.begin(), writes.end(), [this](const Write& write) {
+        return write.slot == kByKey && !by_key_.contains(write.record.key);
+      }));
+  if (by_key_.size() + missing > slots_.size()) {
+    const auto slots = std::bit_ceil(by_key_.size() + missing);
+    if (slots > kMostSlots) return FileError{FileFault::TooLarge, 0};
+    if (auto done = rewrite(slots); !done) return done;
+  }
+  for (auto& write : writes) {
+    if (write.slot != kByKey) continue;
+    const auto [known, fresh] = by_key_.try_emplace(write.record.key, next_free_);
+    if (fresh) {
+      while (slots_[next_free_].record) ++next_free_;
+      known->second = next_free_++;
+    }
+    write.slot = known->second;
+  }
+  return base::Ok{};
+}
+
+std::vector<cluster::LeaseRecord> LeaseFile::records() const {
+  std::vector<cluster::LeaseRecord> records;
+  for (const auto& slot : slots_) {
+    if (slot.record) records.push_back(*slot.record);
+  }
+  return records;
 }
 
 FileResult LeaseFile::commit(std::span<const Write> writes) noexcept {

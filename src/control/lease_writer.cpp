@@ -50,7 +50,8 @@ void LeaseThread::Shared::run() noexcept {
 
     writes.clear();
     for (const auto& batch : batches) writes.insert(writes.end(), batch.begin(), batch.end());
-    const auto result = file.commit(writes);
+    const auto placed = file.place(writes);
+    const auto result = placed ? file.commit(writes) : placed;
 
     lock.lock();
     auto number = finished.load(std::memory_order_relaxed);

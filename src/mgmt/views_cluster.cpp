@@ -86,7 +86,7 @@ std::vector<Row> status_rows(const ClusterService& service) {
   add("buckets_shut", service.stats().shut);
   add("buckets_closed", service.stats().closed);
   add("sas_installed", service.stats().installed);
-  add("sas_refused", service.stats().refused);
+  add("lease_writes", service.driver().stats().lease_writes);
   add("lease_raises", service.leases().stats().raises);
   add("lease_lowers", service.leases().stats().lowers);
   add("rx_frames", port.rx.get());

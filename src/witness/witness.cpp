@@ -71,11 +71,14 @@ Witness::Status Witness::open_cluster(const control::ClusterBeginning& beginning
   roster_file_ = std::make_unique<control::RosterFile>(dir_, *state_);
   auto roster = control::begin_roster(*roster_file_, beginning, *disk, config_.node.id);
   if (!roster) return roster.error();
-  auto hooks = control::driver_hooks(*file_, *roster_file_);
+  auto leases = control::DiskLeaseStore::open(state_->take_leases());
+  if (!leases) return leases.error().message;
+  leases_ = std::move(*leases);
+  auto hooks = control::driver_hooks(*file_, *roster_file_, *leases_);
   hooks.event = [this](const cluster::Event& event, base::TimePoint) { on_event(event); };
   driver_ = std::make_unique<control::ClusterDriver>(
       config_.cluster, control::core_config(config_.cluster, *state_, cluster::Duty::Witness),
-      *disk, *roster, *port_, crypto_, std::move(hooks), clock_.now());
+      *disk, leases_->found(), *roster, *port_, crypto_, std::move(hooks), clock_.now());
   return base::Ok{};
 }
 

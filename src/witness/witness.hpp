@@ -45,6 +45,7 @@ class Witness {
   std::unique_ptr<control::StateStore> state_;
   std::unique_ptr<control::ClusterStateFile> file_;
   std::unique_ptr<control::RosterFile> roster_file_;
+  std::unique_ptr<control::DiskLeaseStore> leases_;
   std::unique_ptr<control::SocketPort> port_;
   std::unique_ptr<control::ClusterDriver> driver_;
   bool over_ = false;

@@ -3,10 +3,10 @@
 // modules: control cluster
 //
 // What a disk gives back, from any bytes. First byte: 0 lease record, 1 slot, 2 identity, 3 a whole
-// identity file, 4 a whole lease file, 5 a good lease file with edits of offset (2) and value (1);
-// with 128 added the checksums are made right, as after a write by something that knows them.
-// What parses must write back to the same; a state that is accepted must be a possible one, and a
-// lease file that is accepted must hold what is committed to it.
+// identity file, 4 a whole lease file, 5 a good lease file with edits of offset (2) and value (1),
+// 6 what a voter of a cluster keeps; with 128 added the checksums are made right, as after a write
+// by something that knows them. What parses must write back to the same; a state that is accepted
+// must be a possible one, and a lease file that is accepted must hold what is committed to it.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -21,6 +21,7 @@
 #include "phalanx/base/crc32c.hpp"
 #include "phalanx/base/endian.hpp"
 #include "phalanx/cluster/lease_record.hpp"
+#include "phalanx/control/cluster_state.hpp"
 #include "phalanx/control/lease_file.hpp"
 #include "phalanx/control/state_store.hpp"
 
@@ -109,6 +110,14 @@ void check_slot(std::span<const std::byte> input) {
   require(again.ok() && *again == *slot);
 }
 
+void check_cluster(std::span<const std::byte> input) {
+  const auto state = control::parse_cluster_state(input, kState);
+  if (!state) return;
+  const auto again =
+      control::parse_cluster_state(control::write_cluster_state(*state, kState), kState);
+  require(again.has_value() && *again == *state);
+}
+
 void check_identity(std::span<const std::byte> input) {
   const auto identity = control::parse_identity(input);
   if (!identity) return;
@@ -189,6 +198,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 3: check_identity_file(repaired(control::kIdentityBytes)); break;
     case 4: check_lease_file(std::make_shared<Bytes>(rest.begin(), rest.end())); break;
     case 5: check_edited_lease_file(rest, repair); break;
+    case 6: check_cluster(repaired(std::max(rest.size(), sizeof(base::be32)))); break;
     default: break;
   }
   return 0;

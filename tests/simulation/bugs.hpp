@@ -10,7 +10,7 @@
 namespace phalanx::simulation {
 
 // In the order of cluster::Bug.
-inline constexpr std::array<std::string_view, 34> kBugNames{
+inline constexpr std::array<std::string_view, 37> kBugNames{
     "none",
     "floor-equals-lease",
     "use-before-acknowledgement",
@@ -45,8 +45,11 @@ inline constexpr std::array<std::string_view, 34> kBugNames{
     "rule-1-settled-too-early",
     "rule-10-frozen-node-forgets",
     "voters-changed-unlevelled",
+    "cold-start-forgets-leases",
+    "disk-lease-ignored",
+    "disk-lease-lowered-blindly",
 };
-static_assert(static_cast<std::size_t>(cluster::Bug::VotersChangedUnlevelled) ==
+static_assert(static_cast<std::size_t>(cluster::Bug::DiskLeaseLoweredBlindly) ==
               kBugNames.size() - 1);
 
 }  // namespace phalanx::simulation

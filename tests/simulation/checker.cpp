@@ -167,6 +167,19 @@ void Checker::check_lease(const Node& node, const SaKey& key, base::BucketIndex 
   }
 }
 
+// (18) Whatever majority begins the next generation, one of them knows of this number.
+void Checker::check_disks(const Node& node, const SaKey& key, std::uint64_t number) {
+  std::vector<base::NodeId> without;
+  for (const auto& [id, disk] : disks) {
+    const auto found = disk->find(key);
+    if (found == disk->end() || found->second.number < number) without.push_back(id);
+  }
+  const auto& voters = agreed(node).voters;
+  if (!voters.is_quorum(without) && !voters.may_withdraw(without)) return;
+  fail(18, name(key) + " number " + std::to_string(number) +
+               " used, but a majority's disks have only lower leases");
+}
+
 // An owner whose stream stands still is as good as dead, however lively its heartbeats: within a
 // few detection times it must be frozen, or cut off from its quorum.
 void Checker::check_advances(const Process& process, const Node& node) {
@@ -195,16 +208,18 @@ void Checker::check_advances(const Process& process, const Node& node) {
 void Checker::used(const Node& node, const SaKey& key, base::BucketIndex bucket,
                    std::uint64_t number, Grant grant, std::uint64_t worker_limit) {
   check_lease(node, key, bucket, number);
+  if (is_static(key.uid)) check_disks(node, key, number);
   if (!numbers_.insert({key, number}).second) {
     fail(key.direction == Direction::Outbound ? 2 : 3,
          name(key) + " number " + std::to_string(number) + " used twice");
   }
   auto& use = uses_[key];
   use.highest = std::max(use.highest, number);
-  auto& highest = use.by_grant[grant];
+  const Era era{node.memory().generation, grant};
+  auto& highest = use.by_owner[era];
   highest = std::max(highest, number);
   for (const auto& [later, floor] : use.floors) {
-    if (later > grant && number >= floor) {
+    if (later > era && number >= floor) {
       fail(5, name(key) + " number " + std::to_string(number) + " at or above the floor " +
                   std::to_string(floor) + " of a later owner");
     }
@@ -246,9 +261,10 @@ void Checker::opened(const Node& node, base::BucketIndex index) {
       auto& use = uses_[key];
       const auto& state = entry.directions[way];
       if (!state.window.empty()) continue;  // exact: invariant 3 watches it
-      use.floors[bucket.owner.grant] = state.floor;
-      for (const auto& [grant, highest] : use.by_grant) {
-        if (grant < bucket.owner.grant && state.floor <= highest) {
+      const Era era{generation, bucket.owner.grant};
+      use.floors[era] = state.floor;
+      for (const auto& [earlier, highest] : use.by_owner) {
+        if (earlier < era && state.floor <= highest) {
           fail(5, name(key) + " at node " + std::to_string(node.self().node.value()) + ": floor " +
                       std::to_string(state.floor) + " of grant " +
                       std::to_string(bucket.owner.grant & 0xffffffff) +

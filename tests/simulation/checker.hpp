@@ -26,6 +26,9 @@ struct SaKey {
   friend constexpr auto operator<=>(const SaKey&, const SaKey&) noexcept = default;
 };
 
+// The leases of static SAs on one disk.
+using Disk = std::map<SaKey, DiskLease>;
+
 // Sees everything, as no node can, and says which promise was broken. The numbers are those of
 // docs/cluster-simulation.md.
 class Checker {
@@ -63,6 +66,11 @@ class Checker {
   void settled();
   // The process is gone; what it had acknowledged counts as acknowledged.
   void crashed(const Process& process, const Node& node);
+  // Number that was used of this SA.
+  [[nodiscard]] std::uint64_t highest(const SaKey& key) const {
+    const auto found = uses_.find(key);
+    return found == uses_.end() ? 0 : found->second.highest;
+  }
   void fail(int invariant, std::string text) {
     if (!violation_) violation_ = Violation{invariant, std::move(text)};
   }
@@ -71,12 +79,16 @@ class Checker {
   base::TimePoint local_now{};  // of the node that takes a step
   // Who is running, for the checks that look at everybody.
   std::map<base::NodeId, const Node*> alive;
+  // What is durable, of who runs and who does not. Not of who lost its disk.
+  std::map<base::NodeId, const Disk*> disks;
 
  private:
+  // A bucket's owner in the life of an SA: generations come before grants.
+  using Era = std::pair<base::Generation, Grant>;
   struct Use {
     std::uint64_t highest = 0;
-    std::map<Grant, std::uint64_t> floors;    // grants that took over, with their floor
-    std::map<Grant, std::uint64_t> by_grant;  // highest number used under each
+    std::map<Era, std::uint64_t> floors;    // who took over, with its floor
+    std::map<Era, std::uint64_t> by_owner;  // highest number used by each
   };
   struct Progress {
     Version committed;
@@ -100,6 +112,7 @@ class Checker {
   void check_allocation(const Node& node, Agreed& agreed);
   void check_lease(const Node& node, const SaKey& key, base::BucketIndex bucket,
                    std::uint64_t number);
+  void check_disks(const Node& node, const SaKey& key, std::uint64_t number);
   void check_advances(const Process& process, const Node& node);
   [[nodiscard]] bool is_deleted(base::Uid uid, base::Generation generation) const;
   [[nodiscard]] std::vector<base::NodeId> holders(const StreamId& stream,

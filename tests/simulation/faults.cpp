@@ -137,6 +137,8 @@ Plan draw_plan(std::uint64_t seed) {
   if (random.chance(0.3)) plan.joins = static_cast<unsigned>(random.between(1, 2));
   if (random.chance(0.2)) plan.leaves = static_cast<unsigned>(random.between(1, 2));
   if (random.chance(0.1)) plan.expels = 1;
+  plan.fixed_sas = random.chance(0.2) ? 2 : 1;
+  plan.slow_disks = random.chance(0.1);
   if (random.chance(0.02)) return make_planned(seed, random);
   if (seed >= kFirstPlanned) return make_planned(seed, random);
   if (seed >= kFirstStorm) make_storm(plan, random);
@@ -154,8 +156,8 @@ std::string describe(const Plan& plan) {
          text(plan.crash_in_step) + ", in election " + text(plan.crash_in_election) +
          ", late copies " + text(plan.ghost) + ", slow nodes " + text(plan.slow_nodes) +
          ", record losses " + text(plan.record_losses) + ", clones " + text(plan.clone) +
-         (plan.quick_restarts ? ", quick restarts" : "") + ", clock error " +
-         text(plan.clock_error) + ", SAs " + text(plan.sas);
+         (plan.quick_restarts ? ", quick restarts" : "") + (plan.slow_disks ? ", slow disks" : "") +
+         ", clock error " + text(plan.clock_error) + ", SAs " + text(plan.sas);
 }
 
 void World::lose_disk(Machine& machine) {
@@ -164,6 +166,8 @@ void World::lose_disk(Machine& machine) {
   machine.disk = DiskState{};
   machine.disk.voters = voters;
   machine.disk.fresh = true;
+  machine.leases.clear();
+  checker_.disks.erase(machine.process.node);
 }
 
 void World::fault(FaultKind kind) {
@@ -273,8 +277,8 @@ void World::clone_step(Machine& clone, Outputs& outputs) {
       clone.disk = persist->state;
     } else if (const auto* send = std::get_if<Send>(&output)) {
       transmit(clone, *send);
-    } else {
-      const auto kind = std::get<Event>(output).kind;
+    } else if (const auto* event = std::get_if<Event>(&output)) {
+      const auto kind = event->kind;
       if (kind == EventKind::BootRefused) {
         note("the clone of node " + text(clone.process.node.value()) + " is refused");
       }
@@ -289,6 +293,10 @@ void World::clone_step(Machine& clone, Outputs& outputs) {
 // Installs, rekeys and deletes SAs wherever they are served.
 void World::manage_sas() {
   for (auto& peer : peers_) {
+    if (peer.fixed) {
+      install_fixed(peer);
+      continue;
+    }
     const bool rekey = peer.installed && !plan_.planned && random_.chance(0.002);
     if (peer.installed && !rekey) continue;
     if (!rekey && !random_.chance(0.05)) continue;
@@ -335,6 +343,28 @@ void World::manage_sas() {
   }
 }
 
+// Whoever serves the bucket of a static SA installs it when the cluster does not know it yet.
+void World::install_fixed(Peer& peer) {
+  for (auto* machine : running()) {
+    if (machine->stalled_until > now_ || !machine->node->serves(peer.bucket)) continue;
+    const auto& entries = machine->node->memory().table.bucket(peer.bucket).entries;
+    const auto key = std::pair(machine->process.id, machine->node->stream());
+    if (entries.contains(peer.uid) || machine->installed[peer.uid] == key) continue;
+    Install install;
+    install.bucket = peer.bucket;
+    install.uid = peer.uid;
+    install.leases = {LeaseValue{32, 5}, LeaseValue{32, 5}};
+    Outputs out;
+    if (!machine->node->install(install, local(*machine), out).ok()) continue;
+    machine->installed[peer.uid] = key;
+    peer.installed = true;
+    ++report_.counts["static SAs installed"];
+    execute(*machine, out);
+    at(microseconds(50),
+       {.what = What::Flush, .node = machine->process.node, .process = machine->process.id});
+  }
+}
+
 // Each peer sends one packet and gets one, in order, and every one counts. Not at the very end:
 // what is under way then would look lost.
 void World::steady_traffic() {
@@ -368,7 +398,9 @@ void World::traffic() {
       esp.number = peer.old[random_.below(peer.old.size())];
       ++report_.counts["replays"];
     } else {
-      peer.next += random_.chance(0.02) ? random_.below(200) : 1;
+      // A peer whose packets were refused for a while is far ahead.
+      const bool far = peer.fixed && random_.chance(0.01);
+      peer.next += far ? random_.below(3000) : random_.chance(0.02) ? random_.below(200) : 1;
       if (peer.old.size() < 64) {
         peer.old.push_back(esp.number);
       } else {

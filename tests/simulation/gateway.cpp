@@ -59,7 +59,6 @@ void Gateway::open_entry(base::BucketIndex bucket, base::Uid uid, const Entry& e
   }
   sa.next = std::max<std::uint64_t>(entry.directions[1].floor, 1);
   for (std::size_t way = 0; way < kNumDirections; ++way) {
-    sa.ways[way].size_log2 = entry.directions[way].lease.size_log2;
     sa.ways[way].asked = entry.directions[way].lease.number;
     sa.ways[way].limit = limits_[{uid, static_cast<Direction>(way)}];
   }

@@ -128,6 +128,27 @@ std::vector<std::string> Script::traffic() {
   return lines;
 }
 
+// Of static SAs, where they are served.
+std::vector<std::string> Script::floors() {
+  std::vector<std::string> lines;
+  for (const auto& peer : world_->peers_) {
+    for (auto* machine : world_->running()) {
+      if (!peer.fixed || !machine->node->serves(peer.bucket)) continue;
+      const auto& entries = machine->node->memory().table.bucket(peer.bucket).entries;
+      const auto entry = entries.find(peer.uid);
+      if (entry == entries.end()) continue;
+      for (std::size_t way = 0; way < kNumDirections; ++way) {
+        const SaKey key{peer.uid, static_cast<Direction>(way)};
+        lines.push_back("sa " + std::to_string(peer.uid.value()) +
+                        (way == 0 ? " inbound" : " outbound") + ": from " +
+                        std::to_string(entry->second.directions[way].floor) + " on, used up to " +
+                        std::to_string(world_->checker_.highest(key)));
+      }
+    }
+  }
+  return lines;
+}
+
 std::vector<std::string> Script::execute(const Words& words) {
   if (words[0] == "cluster") {
     cluster(words);
@@ -136,6 +157,7 @@ std::vector<std::string> Script::execute(const Words& words) {
   if (!world_) return {"no cluster yet"};
   if (words[0] == "show") return show();
   if (words[0] == "traffic") return traffic();
+  if (words[0] == "floors") return floors();
   if (words[0] == "run") {
     world_->advance(world_->now_ + milliseconds(number(words, 1)));
   } else {

@@ -29,6 +29,7 @@ class Script {
   void change(const Words& words);
   [[nodiscard]] std::vector<std::string> show();
   [[nodiscard]] std::vector<std::string> traffic();
+  [[nodiscard]] std::vector<std::string> floors();
 
   std::unique_ptr<World> world_;
   std::map<std::string, std::uint64_t> seen_;  // traffic at the last look

@@ -38,6 +38,11 @@ World::World(const Plan& plan, bool keep_timeline)
        {.what = What::Restart, .node = node});
   }
   peers_.resize(plan.sas);
+  for (std::size_t i = 0; i < std::min<std::size_t>(plan.fixed_sas, peers_.size()); ++i) {
+    peers_[i].fixed = true;
+    peers_[i].uid = base::Uid(i + 1);
+    peers_[i].bucket = base::BucketIndex(static_cast<std::uint8_t>(97 * (i + 1)));
+  }
   at(milliseconds(100), {.what = What::Traffic});
   const auto schedule = [&](unsigned times, FaultKind kind) {
     for (unsigned i = 0; i < times; ++i) {
@@ -118,7 +123,9 @@ void World::start(Machine& machine) {
   for (std::size_t i = 0; i < 8; ++i) {
     machine.config.nonce[i] = static_cast<std::byte>(machine.process.id >> (8 * i % 32));
   }
-  machine.node = std::make_unique<Node>(machine.config, machine.disk);
+  std::vector<DiskLease> leases;
+  for (const auto& [key, lease] : machine.leases) leases.push_back(lease);
+  machine.node = std::make_unique<Node>(machine.config, machine.disk, leases);
   machine.gateway = std::make_unique<Gateway>(*machine.node, checker_, gateway_counters_);
   checker_.alive[machine.process.node] = machine.node.get();
   note("node " + text(machine.process.node.value()) + " starts, process " +
@@ -132,6 +139,7 @@ void World::crash(Machine& machine, const char* why) {
   note("node " + text(machine.process.node.value()) + " stops: " + why);
   ++report_.counts[why];
   checker_.crashed(machine.process, *machine.node);
+  lose_writes(machine);
   checker_.alive.erase(machine.process.node);
   machine.gateway.reset();
   machine.node.reset();
@@ -204,6 +212,7 @@ void World::handle(Machine& machine, const Event& event) {
       break;
     case EventKind::ColdStarted:
       ++report_.counts["cold starts"];
+      if (!machine.leases.empty()) ++report_.counts["cold starts that resume SAs"];
       note(name + " begins generation " + text(machine.node->memory().generation.value()));
       break;
     case EventKind::StreamFrozen:
@@ -225,6 +234,45 @@ void World::handle(Machine& machine, const Event& event) {
   machine.gateway->on(event, local(machine));
 }
 
+// Takes as long as a disk takes, unless what comes next must wait for it.
+void World::store(Machine& machine, const StoreLeases& leases) {
+  ++report_.counts["lease writes"];
+  machine.storing[leases.id] = leases;
+  if (leases.wait) {
+    while (!machine.storing.empty()) stored(machine, machine.storing.begin()->first);
+    return;
+  }
+  const base::Duration most = plan_.slow_disks ? milliseconds(60) : milliseconds(5);
+  const auto extra =
+      plan_.planned ? base::Duration{} : base::Duration(random_.between(0, most.count()));
+  at(microseconds(200) + extra, {.what = What::Stored,
+                                 .node = machine.process.node,
+                                 .process = machine.process.id,
+                                 .number = leases.id});
+}
+
+void World::stored(Machine& machine, std::uint64_t id) {
+  const auto found = machine.storing.find(id);
+  if (found == machine.storing.end()) return;
+  for (const auto& lease : found->second.leases) {
+    machine.leases[{lease.uid, lease.direction}] = lease;
+  }
+  machine.storing.erase(found);
+}
+
+// What the disk has not confirmed is there or not, each of them.
+void World::lose_writes(Machine& machine) {
+  for (const auto& [id, storing] : std::exchange(machine.storing, {})) {
+    for (const auto& lease : storing.leases) {
+      if (random_.chance(0.5)) {
+        ++report_.counts["lease writes lost"];
+      } else {
+        machine.leases[{lease.uid, lease.direction}] = lease;
+      }
+    }
+  }
+}
+
 // In order; a crash may come after any of them.
 void World::execute(Machine& machine, Outputs& outputs) {
   const char* over = nullptr;
@@ -235,6 +283,9 @@ void World::execute(Machine& machine, Outputs& outputs) {
     }
     if (const auto* persist = std::get_if<Persist>(&output)) {
       machine.disk = persist->state;
+      if (!machine.disk.fresh) checker_.disks[machine.process.node] = &machine.leases;
+    } else if (const auto* leases = std::get_if<StoreLeases>(&output)) {
+      store(machine, *leases);
     } else if (const auto* send = std::get_if<Send>(&output)) {
       checker_.sent(*machine.node, send->message);
       transmit(machine, *send);
@@ -289,6 +340,11 @@ void World::node_happening(Machine& machine, const Happening& happening) {
       if (happening.process != machine.process.id) return;
       machine.node->flush(time, out);
       break;
+    case What::Stored:
+      if (happening.process != machine.process.id) return;
+      stored(machine, happening.number);
+      machine.node->stored(happening.number, time, out);
+      break;
     case What::Deliver:
       for (auto& clone : clones_) {
         if (clone->process.node != happening.node || !clone->node) continue;
@@ -327,6 +383,7 @@ void World::happen(const Happening& happening) {
     case What::Flush:
     case What::Deliver:
     case What::Esp:
+    case What::Stored:
     case What::Clear: node_happening(machines_.at(happening.node), happening); break;
     case What::Fault: fault(static_cast<FaultKind>(happening.number)); break;
     case What::Restart:

@@ -51,6 +51,8 @@ struct Plan {
   base::Duration tick = std::chrono::milliseconds(2);
   base::Duration traffic_every = std::chrono::milliseconds(2);
   base::Duration skew = std::chrono::microseconds(300);  // between copies of a packet
+  unsigned fixed_sas = 1;       // of `sas`: static ones, which outlive a generation
+  bool slow_disks = false;      // writes take tens of milliseconds
   std::uint32_t max_steps = 6;  // small: who misses a few allocations needs a snapshot
   bool scripted = false;        // nothing happens by itself, and planned moves are not worth a line
 };
@@ -96,6 +98,7 @@ class World {
     Undrain,
     Traffic,
     CloneTick,
+    Stored,
     Settle
   };
   enum class FaultKind : std::uint8_t {
@@ -130,6 +133,7 @@ class World {
     Process process;
     Config config;
     DiskState disk;
+    Disk leases;  // of static SAs, durable
     std::unique_ptr<Node> node;
     std::unique_ptr<Gateway> gateway;
     base::TimePoint stalled_until{};
@@ -139,6 +143,9 @@ class World {
     std::uint32_t uid_counter = 0;
     bool disk_lost = false;
     Version noted;  // allocation last seen committed, for the timeline
+    std::map<std::uint64_t, StoreLeases> storing;  // on their way to the disk
+    // Static SAs that a stream of this process has installed.
+    std::map<base::Uid, std::pair<std::uint32_t, StreamId>> installed;
   };
   // One SA of a peer; a new incarnation (rekey) has a new uid.
   struct Peer {
@@ -148,6 +155,7 @@ class World {
     std::vector<std::uint64_t> old;  // numbers to replay
     std::uint64_t clear = 0;         // packets for it so far
     bool installed = false;
+    bool fixed = false;  // a static SA: always there, and never rekeyed
   };
   struct Cut {
     base::NodeId from;
@@ -160,6 +168,10 @@ class World {
   Machine& add_machine(base::NodeId node, bool witness);
   void crash(Machine& machine, const char* why);
   void lose_disk(Machine& machine);
+  void store(Machine& machine, const StoreLeases& leases);
+  void stored(Machine& machine, std::uint64_t id);
+  void lose_writes(Machine& machine);
+  void install_fixed(Peer& peer);
   void execute(Machine& machine, Outputs& outputs);
   void handle(Machine& machine, const Event& event);
   void transmit(const Machine& machine, const Send& send);

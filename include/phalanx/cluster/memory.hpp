@@ -2,6 +2,7 @@
 // Copyright 2026 The Phalanx Authors
 #pragma once
 
+#include <bitset>
 #include <map>
 #include <optional>
 #include <set>
@@ -29,6 +30,7 @@ struct Memory {
   Version committed;
   std::map<StreamId, StreamLog> streams;
   Table table;
+  std::bitset<base::kNumBuckets> moved;  // by steps that were applied, since it was looked at
 
   // A higher term forgets the vote of the lower one. False: the term is not higher.
   bool raise_term(base::Term higher);

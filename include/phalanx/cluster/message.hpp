@@ -8,6 +8,7 @@
 
 #include "phalanx/base/ids.hpp"
 #include "phalanx/cluster/allocation.hpp"
+#include "phalanx/cluster/disk_lease.hpp"
 #include "phalanx/cluster/record.hpp"
 #include "phalanx/cluster/types.hpp"
 
@@ -15,7 +16,7 @@
 // docs/cluster-protocol.md; bytes in message_codec.
 namespace phalanx::cluster {
 
-inline constexpr std::uint8_t kProtocolVersion = 1;
+inline constexpr std::uint8_t kProtocolVersion = 2;
 
 // On every message. `boots` tells which boot of each voter the sender counts: whoever reads it
 // stops counting older ones first, so that quorums are made of compatible answers only (rule 6).
@@ -68,6 +69,7 @@ struct Heartbeat {
   StreamId stream;           // the one this node writes now
   std::uint64_t end = 0;     // its last index
   std::uint64_t commit = 0;  // and the last one a quorum holds
+  std::uint64_t held = 0;    // the same, with those that wait for their disks
   Version stored;            // newest allocation stored
   Version committed;         // newest allocation known committed
   Version applied;           // newest step applied to the table
@@ -95,6 +97,7 @@ struct Acknowledge {
   std::uint64_t held = 0;
   std::uint64_t applied = 0;  // to the table
   bool frozen = false;
+  std::uint64_t covered = 0;  // held, and no lease is above that on the disk: counts for the quorum
   friend bool operator==(const Acknowledge&, const Acknowledge&) = default;
 };
 // Asks a holder for the records from `from` on.
@@ -200,10 +203,25 @@ struct ColdReply {
   friend bool operator==(const ColdReply&, const ColdReply&) = default;
 };
 
-using Body =
-    std::variant<Hello, HelloReply, Heartbeat, Records, Acknowledge, Fetch, VoteRequest, VoteReply,
-                 Freeze, FreezeReport, Propose, ProposeAck, LevelRequest, LevelReply,
-                 SnapshotRequest, SnapshotChunk, MoveOrder, ColdRequest, ColdReply>;
+// The disk leases behind a cold start, in parts: the one that asks fetches those of each voter that
+// granted it, and then these fetch the highest of all from it.
+struct ColdFetch {
+  base::Generation generation;
+  std::uint32_t offset = 0;  // leases that are there already
+  friend bool operator==(const ColdFetch&, const ColdFetch&) = default;
+};
+struct ColdLeases {
+  base::Generation generation;
+  std::uint32_t offset = 0;
+  std::uint32_t total = 0;
+  std::vector<DiskLease> leases;
+  friend bool operator==(const ColdLeases&, const ColdLeases&) = default;
+};
+
+using Body = std::variant<Hello, HelloReply, Heartbeat, Records, Acknowledge, Fetch, VoteRequest,
+                          VoteReply, Freeze, FreezeReport, Propose, ProposeAck, LevelRequest,
+                          LevelReply, SnapshotRequest, SnapshotChunk, MoveOrder, ColdRequest,
+                          ColdReply, ColdFetch, ColdLeases>;
 struct Message {
   Header header;
   Body body;

@@ -48,7 +48,8 @@ struct Closing {
 // called by the control thread (a witness: by its only thread).
 class Node {
  public:
-  Node(const Config& config, const DiskState& disk);
+  // `leases`: what the disk has of static entries.
+  Node(const Config& config, const DiskState& disk, std::span<const DiskLease> leases = {});
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -57,6 +58,8 @@ class Node {
   void tick(base::TimePoint now, Outputs& out);
   // An authenticated message of `message.header.sender`.
   void receive(const Message& message, base::TimePoint now, Outputs& out);
+  // A StoreLeases of this start is durable.
+  void stored(std::uint64_t id, base::TimePoint now, Outputs& out);
   // Sends what the commands below wrote. Within 50 us of the first, or when a batch is full.
   void flush(base::TimePoint now, Outputs& out);
 

@@ -11,6 +11,7 @@
 
 #include "phalanx/base/clock.hpp"
 #include "phalanx/cluster/allocation.hpp"
+#include "phalanx/cluster/disk_lease.hpp"
 #include "phalanx/cluster/message.hpp"
 #include "phalanx/cluster/types.hpp"
 
@@ -102,8 +103,16 @@ struct Send {
 struct Persist {
   DiskState state;
 };
+// Leases for the disk, over what it has of the same entries and directions. `wait`: this and all
+// before must be durable before any output behind it is carried out. Else Node::stored(id) is to be
+// called when it is.
+struct StoreLeases {
+  std::uint64_t id = 0;
+  bool wait = false;
+  std::vector<DiskLease> leases;
+};
 // In the order in which they are to be carried out.
-using Output = std::variant<Send, Persist, Event>;
+using Output = std::variant<Send, Persist, StoreLeases, Event>;
 using Outputs = std::vector<Output>;
 
 }  // namespace phalanx::cluster

@@ -44,6 +44,9 @@ enum class Bug : std::uint8_t {
   SettledTooEarly,
   FrozenNodeForgets,
   VotersChangedUnlevelled,
+  ColdStartForgetsLeases,
+  DiskLeaseIgnored,
+  DiskLeaseLoweredBlindly,
 };
 
 #ifdef PHALANX_PLANTED_BUGS

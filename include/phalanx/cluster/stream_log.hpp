@@ -24,12 +24,17 @@ namespace phalanx::cluster {
 //
 class StreamLog {
  public:
-  explicit StreamLog(std::uint64_t start = 0) noexcept : start_(start), applied_(start) {}
+  explicit StreamLog(std::uint64_t start = 0) noexcept
+      : start_(start), applied_(start), noted_(start), covered_(start) {}
 
   [[nodiscard]] std::uint64_t start() const noexcept { return start_; }
   [[nodiscard]] std::uint64_t held() const noexcept { return start_ + records_.size(); }
   [[nodiscard]] std::uint64_t applied() const noexcept { return applied_; }
   [[nodiscard]] std::uint64_t commit() const noexcept { return commit_; }
+  // Up to here our disk has leases as high as all in the records (cluster/disk_leases.hpp): only so
+  // far do we say as voters that we hold the stream. noted(): the records that were looked at.
+  [[nodiscard]] std::uint64_t covered() const noexcept { return covered_; }
+  [[nodiscard]] std::uint64_t noted() const noexcept { return noted_; }
   [[nodiscard]] bool frozen() const noexcept { return frozen_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
@@ -55,10 +60,12 @@ class StreamLog {
   void freeze() noexcept { frozen_ = true; }
   void raise_commit(std::uint64_t commit) noexcept { commit_ = std::max(commit_, commit); }
   void set_applied(std::uint64_t applied) noexcept { applied_ = applied; }
+  void set_noted(std::uint64_t noted) noexcept { noted_ = noted; }
+  void set_covered(std::uint64_t covered) noexcept { covered_ = std::max(covered_, covered); }
 
-  // Forgets records that are applied here and that nobody will ask for.
+  // Forgets records that are applied and covered here and that nobody will ask for.
   void forget(std::uint64_t up_to) {
-    up_to = std::min(up_to, applied_);
+    up_to = std::min({up_to, applied_, covered_});
     while (start_ < up_to) {
       bytes_ -= wire_size(records_.front());
       records_.pop_front();
@@ -80,6 +87,8 @@ class StreamLog {
  private:
   std::uint64_t start_ = 0;
   std::uint64_t applied_ = 0;
+  std::uint64_t noted_ = 0;
+  std::uint64_t covered_ = 0;
   std::uint64_t commit_ = 0;
   bool frozen_ = false;
   std::size_t bytes_ = 0;

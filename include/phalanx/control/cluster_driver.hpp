@@ -52,7 +52,8 @@ struct DriverStats {
   std::uint64_t late_rounds = 0;  // more than a heartbeat after the one before
   base::Duration latest{};
   std::uint64_t persisted = 0;
-  bool failed = false;  // the disk refused: this node does nothing any more
+  std::uint64_t lease_writes = 0;  // batches of leases that the disk has
+  bool failed = false;             // the disk refused: this node does nothing any more
 };
 
 // Runs the cluster core: with the real time, over a DatagramPort, with its state on disk. One
@@ -62,6 +63,9 @@ class ClusterDriver {
  public:
   struct Hooks {
     std::function<bool(const cluster::DiskState&)> persist;  // durable when it returns true
+    std::function<bool(const cluster::StoreLeases&)> store;  // durable if it has to wait
+    // Appends the ids of leases that have become durable; false: the disk refuses.
+    std::function<bool(std::vector<std::uint64_t>&)> take_stored;
     std::function<void(const cluster::Event&, base::TimePoint)> event;
     std::function<void(std::span<std::byte>)> random;  // unpredictable bytes
     // The same for what operators said; it is told to others all the same when it is not durable.
@@ -72,8 +76,9 @@ class ClusterDriver {
 
   // `roster`: what the disk says that operators said.
   ClusterDriver(const ClusterConfig& config, const cluster::Config& core,
-                const cluster::DiskState& disk, const RosterEntries& roster, DatagramPort& port,
-                cluster::ChannelCrypto& crypto, Hooks hooks, base::TimePoint now);
+                const cluster::DiskState& disk, std::span<const cluster::DiskLease> leases,
+                const RosterEntries& roster, DatagramPort& port, cluster::ChannelCrypto& crypto,
+                Hooks hooks, base::TimePoint now);
 
   // One round; how many datagrams it found. At least every millisecond.
   unsigned poll(base::TimePoint now);
@@ -139,6 +144,9 @@ class ClusterDriver {
   void execute(base::TimePoint now);
   void send(const cluster::Send& output);
   [[nodiscard]] bool persist(const cluster::Persist& output);
+  [[nodiscard]] bool store(const cluster::StoreLeases& output);
+  void take_stored(base::TimePoint now);
+  void fail(const char* why);
   [[nodiscard]] cluster::Key32 fresh_key();
   void send_sealed(base::NodeId to, Member& member, std::span<const std::byte> message);
   [[nodiscard]] Told say(const std::function<Told(Roster&)>& change);
@@ -164,6 +172,7 @@ class ClusterDriver {
   base::TimePoint all_heard_at_;    // since when nobody new has come who may know a later word
   std::map<base::NodeId, Member> members_;  // the others whom we talk to
   cluster::Outputs outputs_;
+  std::vector<std::uint64_t> stored_;
   bool dirty_ = false;  // a command wrote records since the last flush
   base::TimePoint last_round_;
   base::TimePoint next_tick_;

@@ -20,6 +20,7 @@
 #include "phalanx/control/cluster_leases.hpp"
 #include "phalanx/control/cluster_port.hpp"
 #include "phalanx/control/cluster_state.hpp"
+#include "phalanx/control/disk_lease_store.hpp"
 #include "phalanx/control/move_keeper.hpp"
 #include "phalanx/control/roster_file.hpp"
 #include "phalanx/control/sequence_leases.hpp"
@@ -33,7 +34,6 @@ struct ClusterServiceStats {
   std::uint64_t shut = 0;       // taken away
   std::uint64_t closed = 0;     // given up as planned
   std::uint64_t installed = 0;  // SAs, for the cluster
-  std::uint64_t refused = 0;    // SAs whose numbers nobody knows after a cold start
 };
 
 // A gateway as a node of a cluster: carries out in the data path what the core decides. Which
@@ -135,7 +135,7 @@ class ClusterService final : public SequenceLeases {
   };
 
   ClusterService(const Setup& setup, const cluster::DiskState& disk, const RosterEntries& roster,
-                 base::TimePoint now);
+                 std::unique_ptr<DiskLeaseStore> disk_leases, base::TimePoint now);
   [[nodiscard]] ClusterDriver::Hooks hooks();
   [[nodiscard]] ClusterLeases::Hooks lease_hooks();
   void on_event(const cluster::Event& event, base::TimePoint now);
@@ -187,6 +187,7 @@ class ClusterService final : public SequenceLeases {
   StateStore& state_;
   ClusterStateFile file_;
   RosterFile roster_file_;
+  std::unique_ptr<DiskLeaseStore> disk_leases_;
   ChannelCrypto crypto_;
   std::unique_ptr<ClusterPort> port_;
   std::unique_ptr<ClusterDriver> driver_;

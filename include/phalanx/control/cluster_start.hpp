@@ -10,6 +10,7 @@
 #include "phalanx/control/cluster_config.hpp"
 #include "phalanx/control/cluster_driver.hpp"
 #include "phalanx/control/cluster_state.hpp"
+#include "phalanx/control/disk_lease_store.hpp"
 #include "phalanx/control/roster_file.hpp"
 
 namespace phalanx::control {
@@ -34,7 +35,8 @@ struct ClusterBeginning {
     RosterFile& file, const ClusterBeginning& beginning, const cluster::DiskState& disk,
     base::NodeId self);
 
-// The hooks that are the same for all: disk and random bytes. The files outlive the driver.
-[[nodiscard]] ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster);
+// The hooks that are the same for all: disk and random bytes. All files outlive the driver.
+[[nodiscard]] ClusterDriver::Hooks driver_hooks(ClusterStateFile& file, RosterFile& roster,
+                                                DiskLeaseStore& leases);
 
 }  // namespace phalanx::control

@@ -41,8 +41,9 @@ enum class LeaseSlotError : std::uint8_t { Truncated, BadChecksum, BadSlot, BadR
 // Opened by the control thread, then used by the storage thread alone.
 class LeaseFile {
  public:
+  static constexpr std::uint32_t kByKey = ~std::uint32_t{0};
   struct Write {
-    std::uint32_t slot = 0;
+    std::uint32_t slot = 0;  // kByKey: that of the record's key, a new one if it has none
     cluster::LeaseRecord record;
   };
   struct Assigned {
@@ -62,10 +63,14 @@ class LeaseFile {
   [[nodiscard]] base::Result<std::vector<Assigned>, StateError> assign(
       std::span<const cluster::LeaseKey> keys);
 
+  // Gives writes by key their slots. Writes the file anew, larger, when there is no free one.
+  [[nodiscard]] FileResult place(std::span<Write> writes);
   // Writes all records and waits for the disk. On failure each of them may or may not be found
   // after a crash; what was durable before still is, or the new one.
   [[nodiscard]] FileResult commit(std::span<const Write> writes) noexcept;
 
+  // What is durable.
+  [[nodiscard]] std::vector<cluster::LeaseRecord> records() const;
   [[nodiscard]] std::size_t slots() const noexcept { return slots_.size(); }
   [[nodiscard]] std::size_t used_slots() const noexcept { return by_key_.size(); }
   // Copies that could not be read and were not needed.
@@ -84,7 +89,7 @@ class LeaseFile {
   [[nodiscard]] std::optional<StateError> load(std::span<const std::byte> content);
   [[nodiscard]] std::optional<StateError> load_slot(std::span<const std::byte> content,
                                                     std::uint32_t slot);
-  [[nodiscard]] std::optional<StateError> rewrite(std::size_t slots);
+  [[nodiscard]] FileResult rewrite(std::size_t slots);
   [[nodiscard]] base::Result<std::size_t, FileError> write_run(std::span<const Write> writes,
                                                                std::size_t first) noexcept;
 

@@ -57,11 +57,14 @@ TEST(StreamLog, TakesOnlyWhatContinuesIt) {
   EXPECT_EQ(log.held(), 5u);
 }
 
-TEST(StreamLog, ForgetsOnlyWhatIsApplied) {
+TEST(StreamLog, ForgetsOnlyWhatIsAppliedAndCovered) {
   StreamLog log;
   const std::vector<Record> four(4, put(1, 1));
   log.extend(1, four);
   log.set_applied(2);
+  log.forget(4);
+  EXPECT_EQ(log.start(), 0u);
+  log.set_covered(3);
   log.forget(4);
   EXPECT_EQ(log.start(), 2u);
   EXPECT_EQ(log.held(), 4u);

@@ -69,6 +69,9 @@ struct World {
     std::vector<EventKind> events;
     std::set<base::BucketIndex> owned;
     bool disk_fails = false;
+    std::vector<cluster::DiskLease> leases;  // on the disk
+    std::vector<std::uint64_t> stored;       // and not told yet
+    bool leases_fail = false;
 
     [[nodiscard]] int buckets() const { return static_cast<int>(owned.size()); }
     // A gateway without packets.
@@ -116,6 +119,15 @@ struct World {
       machine.disk = state;
       return !machine.disk_fails;
     };
+    hooks.store = [&machine](const cluster::StoreLeases& batch) {
+      machine.leases.insert(machine.leases.end(), batch.leases.begin(), batch.leases.end());
+      if (!batch.wait) machine.stored.push_back(batch.id);
+      return !machine.leases_fail;
+    };
+    hooks.take_stored = [&machine](std::vector<std::uint64_t>& ids) {
+      ids = std::exchange(machine.stored, {});
+      return true;
+    };
     hooks.event = [&machine](const cluster::Event& event, base::TimePoint) {
       machine.on_event(event);
     };
@@ -126,9 +138,9 @@ struct World {
     hooks.random = [this](std::span<std::byte> bytes) {
       for (auto& byte : bytes) byte = static_cast<std::byte>(random());
     };
-    machine.driver =
-        std::make_unique<ClusterDriver>(config_for(id), core, machine.disk, machine.roster,
-                                        *machine.port, crypto, std::move(hooks), now);
+    machine.driver = std::make_unique<ClusterDriver>(config_for(id), core, machine.disk,
+                                                     machine.leases, machine.roster, *machine.port,
+                                                     crypto, std::move(hooks), now);
   }
   // The first three were configured before there was a fourth.
   const ClusterConfig& config_for(std::uint8_t id) const {
@@ -373,6 +385,52 @@ TEST(ClusterDriver, ChangesNothingThatItCannotKeep) {
   EXPECT_TRUE(world.driver(1).roster().entries().empty());
   world.run(500ms);
   EXPECT_EQ(world.buckets(), 256);
+}
+
+cluster::Install static_sa() {
+  cluster::Install install;
+  install.uid = base::Uid(77);
+  install.bucket = base::BucketIndex(5);
+  install.leases = {cluster::LeaseValue{1, 0}, cluster::LeaseValue{1024, 10}};
+  return install;
+}
+
+TEST(ClusterDriver, GoesOnWithStaticSasAfterAllHaveDied) {
+  World world;
+  world.run(1s);
+  for (auto& [id, machine] : world.machines) {
+    static_cast<void>(
+        machine.driver->command([](cluster::Node& node, base::TimePoint at, cluster::Outputs& out) {
+          return node.install(static_sa(), at, out);
+        }));
+  }
+  world.run(100ms);
+  for (std::uint8_t id = 1; id <= kNodes; ++id) world.stop(id);
+  for (std::uint8_t id = 1; id <= kNodes; ++id) world.start(id);
+  world.run(1s);
+  EXPECT_EQ(world.buckets(), 256);
+  for (auto& [id, machine] : world.machines) {
+    const auto& entries = machine.driver->node().memory().table.bucket(static_sa().bucket).entries;
+    ASSERT_TRUE(entries.contains(static_sa().uid));
+    const auto& directions = entries.at(static_sa().uid).directions;
+    EXPECT_GT(directions[0].floor, 1u);
+    EXPECT_GT(directions[1].floor, 1024u);
+  }
+}
+
+TEST(ClusterDriver, LeavesWhenItsDiskRefusesLeases) {
+  World world;
+  world.run(1s);
+  for (auto& [id, machine] : world.machines) {
+    machine.leases_fail = id == base::NodeId(2);
+    static_cast<void>(
+        machine.driver->command([](cluster::Node& node, base::TimePoint at, cluster::Outputs& out) {
+          return node.install(static_sa(), at, out);
+        }));
+  }
+  world.run(1s);
+  EXPECT_TRUE(world.driver(2).stats().failed);
+  EXPECT_FALSE(world.driver(1).stats().failed);
 }
 
 }  // namespace

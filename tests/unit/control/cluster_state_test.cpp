@@ -55,6 +55,22 @@ TEST(ClusterState, RefusesThatOfAnotherDirectory) {
   EXPECT_FALSE(parse_cluster_state(write_cluster_state(sample(), id_of(1)), id_of(2)).has_value());
 }
 
+TEST(ClusterStateFile, SaysThatAnEarlierVersionWroteIt) {
+  const test::TemporaryDirectory folder;
+  auto dir = open_state_dir(folder.path() + "/state", true, std::nullopt);
+  ASSERT_TRUE(dir.ok());
+  StateOptions options;
+  options.new_state = true;
+  auto store = StateStore::open(*dir, options);
+  ASSERT_TRUE(store.ok());
+  auto bytes = write_cluster_state(sample(), store->identity().state);
+  bytes[9] = std::byte{2};
+  ASSERT_TRUE(replace_file(**dir, "cluster", bytes).ok());
+  const auto loaded = ClusterStateFile(*dir, *store).load();
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.error().fault, StateFault::WrongVersion);
+}
+
 TEST(ClusterStateFile, RaisesTheBootOfTheIdentity) {
   const test::TemporaryDirectory folder;
   const auto path = folder.path() + "/state";
