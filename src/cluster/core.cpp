@@ -3,6 +3,8 @@
 #include "core.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "phalanx/cluster/planted.hpp"
@@ -55,8 +57,7 @@ void Core::send(base::NodeId to, Body body) {
   header.send_time_ns = static_cast<std::uint64_t>(now.time_since_epoch().count());
   if (const auto* contact = contacts.find(to)) {
     header.echo_ns = contact->newest_send;
-    const auto log = memory.streams.find(contact->last.stream);
-    if (log != memory.streams.end() && log->second.frozen()) header.froze = log->first;
+    header.froze = frozen_of({to, contact->boot});
   }
   for (const auto& [node, boot] : boots) header.boots.push_back({node, boot});
   send.message.body = std::move(body);
@@ -65,6 +66,17 @@ void Core::send(base::NodeId to, Body body) {
   } else {
     out->push_back(std::move(send));
   }
+}
+
+// Whether or not it has told us what it writes: who has just been levelled knows of the freeze, but
+// has heard no heartbeat yet.
+StreamId Core::frozen_of(const VoterId& voter) const {
+  constexpr auto kLast = std::numeric_limits<std::uint16_t>::max();
+  const auto behind = memory.streams.upper_bound(StreamId{voter.node, voter.boot, kLast});
+  if (behind == memory.streams.begin()) return kNoStream;
+  const auto& [id, log] = *std::prev(behind);
+  const bool its = id.node == voter.node && id.boot == voter.boot;
+  return its && log.frozen() ? id : kNoStream;
 }
 
 void Core::send_all(const std::vector<base::NodeId>& to, const Body& body) {

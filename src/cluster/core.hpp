@@ -65,6 +65,8 @@ struct Core {
   [[nodiscard]] std::vector<base::NodeId> others(std::vector<base::NodeId> nodes) const;
 
   void send(base::NodeId to, Body body);
+  // The newest stream of `voter`, if we have frozen it.
+  [[nodiscard]] StreamId frozen_of(const VoterId& voter) const;
   void send_all(const std::vector<base::NodeId>& to, const Body& body);
   void emit(const Event& event);
   void emit(EventKind kind) { emit(Event(kind)); }
