@@ -134,6 +134,8 @@ SecureChannel::Answer SecureChannel::on_init(std::span<const std::byte> datagram
   authenticate(datagram.first(kInitBytes - kKeyBytes), tag);
   if (!equal(tag, datagram.last(kKeyBytes))) return ChannelError::Forged;
   const auto theirs = key_at(datagram, kPrefixBytes);
+  // One Init may come several times, by several ways: the initiator takes the first answer only.
+  if (offered_ && equal(offered_to_, theirs)) return Received{{}, offer_};
   Key32 ours{};
   Key32 shared{};
   crypto_.public_key(ephemeral, ours);
@@ -149,7 +151,9 @@ SecureChannel::Answer SecureChannel::on_init(std::span<const std::byte> datagram
   out.bytes(ours);
   authenticate(out.written(), tag);
   out.bytes(tag);
-  return Received{{}, out.take()};
+  offered_to_ = theirs;
+  offer_ = out.take();
+  return Received{{}, offer_};
 }
 
 SecureChannel::Answer SecureChannel::on_accept(std::span<const std::byte> datagram) {

@@ -112,6 +112,8 @@ class SecureChannel {
   ChannelCrypto& crypto_;
   std::optional<Session> current_;
   std::optional<Session> offered_;  // as responder: not confirmed by the initiator yet
+  Key32 offered_to_{};              // the initiator's public key in that
+  Bytes offer_;                     // the Accept that was sent
   std::optional<Key32> ephemeral_;  // as initiator: waiting for the answer
 };
 

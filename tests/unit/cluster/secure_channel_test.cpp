@@ -110,6 +110,18 @@ TEST(SecureChannel, AReplayedInitDoesNotEndTheSession) {
   EXPECT_TRUE(p.a.receive(*p.b.seal(text("here")), p.fresh()).ok());
 }
 
+// Between two nodes there may be three ways, and all are tried at first.
+TEST(SecureChannel, AnInitThatComesSeveralTimesBeginsOneSession) {
+  Pair p;
+  const auto init = p.a.initiate(p.fresh());
+  const auto first = p.reply(p.b, init);
+  const auto second = p.reply(p.b, init);
+  EXPECT_EQ(first, second);
+  EXPECT_TRUE(p.a.receive(first, p.fresh()).ok());
+  EXPECT_FALSE(p.a.receive(second, p.fresh()).ok());
+  EXPECT_TRUE(p.b.receive(*p.a.seal(text("hello")), p.fresh()).ok());
+}
+
 TEST(SecureChannel, ALostAnswerIsAskedForAgain) {
   Pair p;
   (void)p.reply(p.b, p.a.initiate(p.fresh()));
