@@ -120,25 +120,23 @@ void ClusterService::begin_closing(base::BucketIndex index, base::NodeId to, bas
 void ClusterService::step_closings(base::TimePoint now) {
   for (auto each = to_close_.begin(); each != to_close_.end();) {
     const auto& [index, wanted] = *each;
-    auto& bucket = at(index);
-    if (bucket.phase == Phase::Ours && !moves_.is_drained(wanted.drain, now)) {
+    if (!moves_.is_drained(wanted.drain, now)) {
       ++each;
       continue;
     }
-    if (bucket.phase == Phase::Ours) {
-      dataplane_.tables().distribution.assign(index, wanted.to);
-      bucket.phase = Phase::Closing;
-      bucket.closed_for = wanted.to;
-      bucket.since = now;
-      bucket.rounds = kRounds;
-      bucket.waited = false;
-      bucket.given_up = false;
-      bucket.token = dataplane_.quiescence().start();
-      bucket.left.reset();
-      --ours_;
-      ++changes_.moved_away;
-      moving_.insert(index);
-    }
+    auto& bucket = at(index);
+    dataplane_.tables().distribution.assign(index, wanted.to);
+    bucket.phase = Phase::Closing;
+    bucket.closed_for = wanted.to;
+    bucket.since = now;
+    bucket.rounds = kRounds;
+    bucket.waited = false;
+    bucket.given_up = false;
+    bucket.token = dataplane_.quiescence().start();
+    bucket.left.reset();
+    --ours_;
+    ++changes_.moved_away;
+    moving_.insert(index);
     each = to_close_.erase(each);
   }
 }
@@ -208,6 +206,7 @@ void ClusterService::finish_closing(base::BucketIndex index, base::TimePoint now
 void ClusterService::shut(base::BucketIndex index, base::TimePoint now) {
   auto& bucket = at(index);
   moving_.erase(index);
+  to_close_.erase(index);
   moves_.forget(index);
   const bool ours = bucket.phase == Phase::Ours;
   if (ours || bucket.phase == Phase::Closing) {

@@ -5,23 +5,20 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <string_view>
 
 #include "phalanx/base/byte_reader.hpp"
 #include "phalanx/base/byte_writer.hpp"
-#include "phalanx/base/crc32c.hpp"
+#include "state_frame.hpp"
 
 namespace phalanx::control {
 namespace {
 
-constexpr std::string_view kMagic = "PHXCLUST";
 // 3: what a voter says of leases is on its disk as well. What an earlier version wrote would make a
 // cold start begin numbers again.
-constexpr std::uint16_t kVersion = 3;
+constexpr StateFrame kFrame{"PHXCLUST", 3};
 constexpr const char* kFileName = "cluster";
 constexpr std::size_t kFixedBytes = 128;
 constexpr std::size_t kBootBytes = 3 + 16 + 16;
-constexpr std::size_t kCrcBytes = 4;
 // Far above what 255 nodes need.
 constexpr std::size_t kMaxBytes = 64 * 1024;
 
@@ -44,10 +41,10 @@ void read_array(base::ByteReader& in, Array& out) {
 
 bool is_of_earlier_version(std::span<const std::byte> bytes) {
   base::ByteReader in(bytes);
-  const auto magic = in.bytes(kMagic.size());
+  const auto magic = in.bytes(kFrame.magic.size());
   const auto version = in.u16();
-  return in.ok() && std::ranges::equal(magic, std::as_bytes(std::span(kMagic))) &&
-         version < kVersion;
+  return in.ok() && std::ranges::equal(magic, std::as_bytes(std::span(kFrame.magic))) &&
+         version < kFrame.version;
 }
 
 }  // namespace
@@ -55,11 +52,9 @@ bool is_of_earlier_version(std::span<const std::byte> bytes) {
 std::vector<std::byte> write_cluster_state(const cluster::DiskState& state, const StateId& id) {
   std::vector<std::byte> bytes(kFixedBytes + state.voters.current.size() +
                                state.voters.next.size() + state.voters.left.size() +
-                               kBootBytes * state.boots.size() + kCrcBytes);
+                               kBootBytes * state.boots.size() + StateFrame::kCrcBytes);
   base::ByteWriter out(bytes);
-  out.bytes(std::as_bytes(std::span(kMagic)));
-  out.u16(kVersion);
-  out.bytes(id);
+  kFrame.begin(out, id);
   out.u8(state.fresh ? 1 : 0);
   out.u16(state.boot.value());
   out.u32(state.generation.value());
@@ -79,26 +74,16 @@ std::vector<std::byte> write_cluster_state(const cluster::DiskState& state, cons
     out.bytes(record.nonce);
     out.bytes(record.machine);
   }
-  out.u32(base::crc32c(out.written()));
+  StateFrame::end(out);
   bytes.resize(out.size());
   return bytes;
 }
 
 std::optional<cluster::DiskState> parse_cluster_state(std::span<const std::byte> bytes,
                                                       const StateId& id) {
-  if (bytes.size() < kCrcBytes) return std::nullopt;
-  const auto body = bytes.first(bytes.size() - kCrcBytes);
-  base::ByteReader crc(bytes.last(kCrcBytes));
-  if (crc.u32() != base::crc32c(body)) return std::nullopt;
-  base::ByteReader in(body);
-  const auto magic = in.bytes(kMagic.size());
-  const auto version = in.u16();
-  StateId of{};
-  read_array(in, of);
-  if (!in.ok() || !std::ranges::equal(magic, std::as_bytes(std::span(kMagic))) ||
-      version != kVersion || of != id) {
-    return std::nullopt;
-  }
+  auto fields = kFrame.open(bytes, id);
+  if (!fields) return std::nullopt;
+  auto& in = *fields;
   cluster::DiskState state;
   state.fresh = in.u8() != 0;
   state.boot = base::BootCount(in.u16());

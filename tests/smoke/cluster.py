@@ -44,10 +44,7 @@ def kill_nodes(watch):
 
 
 def scenario(watch):
-    with watch.probing(cluster_watch.DRAIN_RATE):
-        drain_nodes(watch)
-    with watch.probing():
-        kill_nodes(watch)
+    cluster_watch.drain_then_kill(watch, drain_nodes, kill_nodes)
 
 
 def main():

@@ -155,6 +155,14 @@ class Watch:
                         None if doubled == 0 and count > 100 else f"{doubled} doubled")
 
 
+def drain_then_kill(watch, drain, kill):
+    """Drains under so many probes that some wait for their bucket, kills under fewer."""
+    with watch.probing(DRAIN_RATE):
+        drain(watch)
+    with watch.probing():
+        kill(watch)
+
+
 def check_unique(path, checks):
     frames = esp_of(path, from_peer=False)
     found = repeats(frames)

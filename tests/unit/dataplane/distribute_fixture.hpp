@@ -15,6 +15,8 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -204,6 +206,22 @@ inline void fill_tables(Dataplane& gateway) {
   for (std::uint32_t i = 0; i < kStripedSpis; ++i) {
     ASSERT_TRUE(tables.stripes.insert(base::Spi(base::kMinSpi + i), kStripeShift));
   }
+}
+
+// A node of a cluster, number 1, that owns the even buckets. `change`: what else it is.
+inline std::unique_ptr<Dataplane> open_node(
+    const std::string& device, const std::function<void(Config&)>& change = [](Config&) {}) {
+  static const base::SteadyClock clock;
+  need_eal();
+  EXPECT_EQ(rte_eal_hotplug_add("vdev", device.c_str(), ""), 0);
+  auto config = make_config(device.c_str());
+  config.cluster_node = base::NodeId(1);
+  change(config);
+  auto opened = Dataplane::open(config, clock);
+  if (!opened) throw std::runtime_error(opened.error());
+  fill_tables(**opened);
+  (*opened)->tables().open_until_ns.store(Tables::kAlwaysOpen);
+  return std::move(*opened);
 }
 
 inline std::uint64_t drops(const WorkerCounters& counters, DropReason reason) {

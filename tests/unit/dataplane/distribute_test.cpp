@@ -37,15 +37,7 @@ TEST(Distribute, DropsExactlyWhatIsInOtherNodesBuckets) {
 // Where all nodes see all frames, policy is asked first. Here it knows no SA, so that the bucket of
 // each packet decides in the end; what is everybody's by its kind is then somebody's, too.
 TEST(Distribute, AsksPolicyBeforeItDropsWhatIsInClear) {
-  need_eal();
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute2", ""), 0);
-  const base::SteadyClock clock;
-  auto config = make_config("net_null_distribute2");
-  config.cluster_node = base::NodeId(1);
-  auto opened = Dataplane::open(config, clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  fill_tables(**opened);
-  (*opened)->tables().open_until_ns.store(Tables::kAlwaysOpen);
+  const auto opened = open_node("net_null_distribute2");
   const auto frames = random_frames(4'000);
   const net::BucketHash hash(kKey);
   std::uint64_t foreign = 0;
@@ -55,8 +47,8 @@ TEST(Distribute, AsksPolicyBeforeItDropsWhatIsInClear) {
     foreign += bucket && bucket->value() % 2 == 1 ? 1 : 0;
     everybodys += bucket ? 0 : 1;
   }
-  run(**opened, frames);
-  const auto& counters = (*opened)->worker(0).counters();
+  run(*opened, frames);
+  const auto& counters = opened->worker(0).counters();
   EXPECT_GE(drops(counters, DropReason::NotOurBucket), foreign);
   EXPECT_LE(drops(counters, DropReason::NotOurBucket), foreign + everybodys);
   EXPECT_GT(counters.flow_misses.get(), 1'000U) << "policy was not asked";
@@ -64,16 +56,8 @@ TEST(Distribute, AsksPolicyBeforeItDropsWhatIsInClear) {
 
 // What is remembered of a flow says which bucket decides, not whose that is.
 TEST(Distribute, DropsFlowsOfOtherNodesAtOnceWhoeverOwnsTheirBuckets) {
-  need_eal();
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_distribute5", ""), 0);
-  const base::SteadyClock clock;
-  auto config = make_config("net_null_distribute5");
-  config.cluster_node = base::NodeId(1);
-  auto opened = Dataplane::open(config, clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  fill_tables(**opened);
-  auto& tables = (*opened)->tables();
-  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  const auto opened = open_node("net_null_distribute5");
+  auto& tables = opened->tables();
   constexpr unsigned kFlows = 500;
   std::vector<Frame> flows;
   const net::BucketHash hash(kKey);
@@ -94,9 +78,9 @@ TEST(Distribute, DropsFlowsOfOtherNodesAtOnceWhoeverOwnsTheirBuckets) {
                                  base::NodeId(i % 2 == 0 ? 2 : 1));
     }
   };
-  run(**opened, frames);
+  run(*opened, frames);
   feed.pause_at = 0;
-  const auto& counters = (*opened)->worker(0).counters();
+  const auto& counters = opened->worker(0).counters();
   EXPECT_EQ(drops(counters, DropReason::NotOurBucket), 2 * odd + (kFlows - odd));
   EXPECT_EQ(drops(counters, DropReason::PolicyNone), 2 * (kFlows - odd) + odd);
   EXPECT_EQ(counters.flow_misses.get(), kFlows);
@@ -282,55 +266,31 @@ struct Passed {
 };
 
 TEST(ComingBuckets, WhatTheLastOwnerSentIsNotSentAgain) {
-  need_eal();
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming3", ""), 0);
-  const base::SteadyClock clock;
-  auto config = make_config("net_null_coming3");
-  config.cluster_node = base::NodeId(1);
-  config.coming_hold = std::chrono::hours(1);
-  auto opened = Dataplane::open(config, clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  fill_tables(**opened);
-  auto& tables = (*opened)->tables();
-  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  const auto opened = open_node("net_null_coming3",
+                                [](Config& config) { config.coming_hold = std::chrono::hours(1); });
+  auto& tables = opened->tables();
   Passed passed(tables);
   for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::Coming); });
-  run(**opened, passed.frames, [&] { passed.arrive(tables, NodeMoves::Phase::None); });
-  const auto& counters = (*opened)->worker(0).counters();
+  run(*opened, passed.frames, [&] { passed.arrive(tables, NodeMoves::Phase::None); });
+  const auto& counters = opened->worker(0).counters();
   EXPECT_EQ(drops(counters, DropReason::NotOurBucket), passed.sent);
   EXPECT_EQ(counters.coming_released.get(), passed.frames.size() - passed.sent);
 }
 
 TEST(ComingBuckets, WhatTheLastOwnerSentIsNotSentAgainByAWorkerThatReadsItLate) {
-  need_eal();
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming5", ""), 0);
-  const base::SteadyClock clock;
-  auto config = make_config("net_null_coming5");
-  config.cluster_node = base::NodeId(1);
-  auto opened = Dataplane::open(config, clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  fill_tables(**opened);
-  auto& tables = (*opened)->tables();
-  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  const auto opened = open_node("net_null_coming5");
+  auto& tables = opened->tables();
   Passed passed(tables);
   passed.arrive(tables, NodeMoves::Phase::Arrived);
-  run(**opened, passed.frames);
-  const auto& counters = (*opened)->worker(0).counters();
+  run(*opened, passed.frames);
+  const auto& counters = opened->worker(0).counters();
   EXPECT_EQ(drops(counters, DropReason::NotOurBucket), passed.sent);
   EXPECT_EQ(drops(counters, DropReason::PolicyNone), passed.frames.size() - passed.sent);
 }
 
 TEST(ComingBuckets, WhatLeavesIsNoted) {
-  need_eal();
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_coming4", ""), 0);
-  const base::SteadyClock clock;
-  auto config = make_config("net_null_coming4");
-  config.cluster_node = base::NodeId(1);
-  auto opened = Dataplane::open(config, clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  fill_tables(**opened);
-  auto& tables = (*opened)->tables();
-  tables.open_until_ns.store(Tables::kAlwaysOpen);
+  const auto opened = open_node("net_null_coming4");
+  auto& tables = opened->tables();
   tables.distribution.take_all();
   for_others_buckets([&](auto bucket) { tables.moves.set(bucket, NodeMoves::Phase::Noting); });
   auto frame = ethernet(net::kEtherTypeIpv4, false);
@@ -341,12 +301,12 @@ TEST(ComingBuckets, WhatLeavesIsNoted) {
     frame = ethernet(net::kEtherTypeIpv4, false);
     append_ipv4(frame, net::kProtoUdp, 0, ++host, std::array<std::uint8_t, 32>{1, 2, 3, 4});
   }
-  run(**opened, {frame});
+  run(*opened, {frame});
   PassedNote note;
-  ASSERT_TRUE((*opened)->pop_passed(0, note));
+  ASSERT_TRUE(opened->pop_passed(0, note));
   EXPECT_EQ(note.bucket, *bucket_of(hash, frame));
   EXPECT_EQ(note.digest, tables.digest.of(std::span(frame).subspan(sizeof(net::EthernetHeader))));
-  EXPECT_FALSE((*opened)->pop_passed(0, note));
+  EXPECT_FALSE(opened->pop_passed(0, note));
 }
 
 }  // namespace

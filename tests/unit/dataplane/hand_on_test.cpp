@@ -65,24 +65,16 @@ void PrintTo(const Case& test, std::ostream* out) {
 class HandOn : public testing::TestWithParam<Case> {};
 
 TEST_P(HandOn, TreatsAFrameByItsAddress) {
-  need_eal();
   static int devices = 0;
-  const auto device = "net_null_hand_on" + std::to_string(devices++);
-  ASSERT_EQ(rte_eal_hotplug_add("vdev", device.c_str(), ""), 0);
-  const base::SteadyClock clock;
-  auto config = make_config(device.c_str());
-  config.cluster_node = kSelf;
-  config.hand_on = true;
-  for (auto& port : config.ports) port.next_hops = {{kDead, *net::parse_ip("192.0.2.77")}};
-  auto opened = Dataplane::open(config, clock);
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  fill_tables(**opened);
-  auto& tables = (*opened)->tables();
+  const auto opened = open_node("net_null_hand_on" + std::to_string(devices++), [](Config& config) {
+    config.hand_on = true;
+    for (auto& port : config.ports) port.next_hops = {{kDead, *net::parse_ip("192.0.2.77")}};
+  });
+  auto& tables = opened->tables();
   tables.distribution.serve(kDead, true);
-  tables.open_until_ns.store(Tables::kAlwaysOpen);
   tables.distribution.receive(GetParam().receives, GetParam().receives);
   sent.clear();
-  rte_eth_fp_ops[(*opened)->devices()[0].port_id()].tx_pkt_burst = transmit;
+  rte_eth_fp_ops[opened->devices()[0].port_id()].tx_pkt_burst = transmit;
 
   const auto original = frames_of(GetParam().ours);
   std::vector<Frame> frames;
@@ -91,9 +83,9 @@ TEST_P(HandOn, TreatsAFrameByItsAddress) {
       frames.push_back(with_macs(frame, GetParam().destination, {{2, 9, 9, 9, 9, 9}}));
     }
   }
-  run(**opened, frames);
+  run(*opened, frames);
 
-  const auto& counters = (*opened)->worker(0).counters();
+  const auto& counters = opened->worker(0).counters();
   EXPECT_EQ(counters.handed_on.get(), GetParam().to ? frames.size() : 0U);
   EXPECT_EQ(sent.size(), GetParam().to ? frames.size() : 0U);
   for (std::size_t i = 0; i < sent.size(); ++i) {
